@@ -1,0 +1,285 @@
+"""Blobs as handles, and writers that turn a stream into one.
+
+A blob's bytes may lie in memory, in a file, or be made when they are read; nobody above can tell. A
+writer hashes as it goes, can be rolled back to where it was before a request, and gives up its bytes
+only under the digest that they have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ghcr_sim.exchange import PIECE
+from ghcr_sim.oci.digests import parse_digest
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+__all__ = ["Blob", "BytesBlob", "DigestMismatch", "FileBlob", "FileWriter", "MemoryWriter", "Writer"]
+
+
+class DigestMismatch(Exception):  # noqa: N818 - it says what is the case
+    """The bytes of an upload do not have the digest that was promised."""
+
+    def __init__(self, wanted: str, got: str) -> None:
+        self.wanted = wanted
+        self.got = got
+        super().__init__(f"wanted {wanted}, the bytes have {got}")
+
+
+class Blob(Protocol):
+    """Bytes under a digest. Immutable, so it may be shared by any number of repositories and forks."""
+
+    @property
+    def digest(self) -> str:
+        """`algorithm:hex`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many bytes there are."""
+        ...
+
+    @property
+    def path(self) -> str | None:
+        """The file that holds exactly these bytes, or None."""
+        ...
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """The bytes from `start` up to `stop`, in pieces of at most 1 MiB."""
+        ...
+
+
+class BytesBlob:
+    """A blob in memory, kept in the pieces in which it came."""
+
+    __slots__ = ("_chunks", "digest", "size")
+    path: str | None = None
+
+    def __init__(self, digest: str, chunks: Sequence[bytes]) -> None:
+        self.digest = digest
+        self._chunks = chunks
+        self.size = sum(map(len, chunks))
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """The bytes from `start` up to `stop`, without copying one."""
+        at = 0
+        for chunk in self._chunks:
+            end = at + len(chunk)
+            if end > start and at < stop:
+                if start <= at and end <= stop:
+                    yield chunk
+                else:
+                    yield memoryview(chunk)[max(0, start - at) : stop - at]
+            if end >= stop:
+                return
+            at = end
+
+    def __repr__(self) -> str:
+        return f"BytesBlob({self.digest}, {self.size} bytes)"
+
+
+class FileBlob:
+    """A blob in a file of its own."""
+
+    __slots__ = ("digest", "path", "size")
+
+    def __init__(self, digest: str, path: str, size: int) -> None:
+        self.digest = digest
+        self.path: str | None = path
+        self.size = size
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """The bytes from `start` up to `stop`."""
+        assert self.path is not None
+        with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 - the hot path of a download
+            file.seek(start)
+            while start < stop:
+                piece = file.read(min(PIECE, stop - start))
+                if not piece:
+                    raise OSError(f"{self.path} is shorter than its {self.size} bytes")
+                start += len(piece)
+                yield piece
+
+    def __repr__(self) -> str:
+        return f"FileBlob({self.digest}, {self.size} bytes)"
+
+
+class Writer(Protocol):
+    """An unfinished blob."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes are there so far."""
+        ...
+
+    def write(self, chunks: Sequence[bytes], algorithm: str = "sha256") -> None:
+        """Append. Not reentrant; may run in any thread.
+
+        Args:
+            chunks: The bytes, in order; a writer may keep them, so they must not change.
+            algorithm: What the first write should hash by; a later change costs a second reading.
+        """
+        ...
+
+    def mark(self) -> object:
+        """Where the writer stands, for `rollback`."""
+        ...
+
+    def rollback(self, mark: object) -> None:
+        """Forget what was written since `mark`."""
+        ...
+
+    def finish(self, digest: str) -> Blob:
+        """The blob. The writer is spent.
+
+        Raises:
+            DigestMismatch: The bytes have another digest. The writer stands as it was.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget everything; to be called twice is harmless."""
+        ...
+
+
+class _Hasher:
+    """A running digest that can go back to a mark."""
+
+    __slots__ = ("_hash", "algorithm")
+
+    def __init__(self, algorithm: str = "sha256") -> None:
+        self.algorithm = algorithm
+        self._hash: _Hash = hashlib.new(algorithm)
+
+    def update(self, chunks: Iterable[bytes | memoryview]) -> None:
+        for chunk in chunks:
+            self._hash.update(chunk)
+
+    def copy(self) -> _Hasher:
+        other = _Hasher.__new__(_Hasher)
+        other.algorithm = self.algorithm
+        other._hash = self._hash.copy()
+        return other
+
+    @property
+    def digest(self) -> str:
+        return f"{self.algorithm}:{self._hash.hexdigest()}"
+
+
+class _HashingWriter:
+    """What both writers share: the digest of what passed, and what to do when another one is asked for."""
+
+    __slots__ = ("_hasher", "size")
+
+    def __init__(self) -> None:
+        self._hasher: _Hasher | None = None
+        self.size = 0
+
+    def _hashed(self, chunks: Sequence[bytes], algorithm: str) -> None:
+        if self._hasher is None:
+            self._hasher = _Hasher(algorithm)
+        self._hasher.update(chunks)
+
+    def _check(self, wanted: str, again: Iterable[bytes | memoryview]) -> None:
+        """Compare digests; `again` reads the bytes once more where the running one is of another kind."""
+        algorithm = parse_digest(wanted).algorithm
+        hasher = self._hasher
+        if hasher is None or hasher.algorithm != algorithm:
+            hasher = _Hasher(algorithm)
+            hasher.update(again)
+        if hasher.digest != wanted:
+            raise DigestMismatch(wanted, hasher.digest)
+
+
+class MemoryWriter(_HashingWriter):
+    """An unfinished blob in memory. Small writes are gathered, large ones kept as they came."""
+
+    __slots__ = ("_chunks",)
+    _SMALL = 1 << 14
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chunks: list[bytes] = []
+
+    def write(self, chunks: Sequence[bytes], algorithm: str = "sha256") -> None:
+        """Append."""
+        self._hashed(chunks, algorithm)
+        for chunk in chunks:
+            self.size += len(chunk)
+            if self._chunks and len(chunk) < self._SMALL and len(self._chunks[-1]) < self._SMALL:
+                self._chunks[-1] += chunk
+            else:
+                self._chunks.append(chunk)
+
+    def mark(self) -> tuple[int, list[bytes], _Hasher | None]:
+        """Where the writer stands."""
+        return self.size, list(self._chunks), self._hasher and self._hasher.copy()
+
+    def rollback(self, mark: object) -> None:
+        """Forget what was written since `mark`."""
+        assert isinstance(mark, tuple)
+        self.size, self._chunks, self._hasher = mark
+
+    def finish(self, digest: str) -> Blob:
+        """The blob."""
+        self._check(digest, self._chunks)
+        return BytesBlob(digest, tuple(self._chunks))
+
+    def discard(self) -> None:
+        """Forget everything."""
+        self._chunks = []
+        self.size = 0
+
+
+class FileWriter(_HashingWriter):
+    """An unfinished blob in a file. `finish` leaves the file where it is; who asked moves it.
+
+    Args:
+        path: The file to make; it must not exist.
+    """
+
+    __slots__ = ("_file", "path")
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._file = open(path, "xb+", buffering=0)  # noqa: PTH123, SIM115 - closed by finish or discard
+
+    def write(self, chunks: Sequence[bytes], algorithm: str = "sha256") -> None:
+        """Append."""
+        self._hashed(chunks, algorithm)
+        for chunk in chunks:
+            view = memoryview(chunk)
+            while view:
+                written = os.write(self._file.fileno(), view)
+                self.size += written
+                view = view[written:]
+
+    def mark(self) -> tuple[int, _Hasher | None]:
+        """Where the writer stands."""
+        return self.size, self._hasher and self._hasher.copy()
+
+    def rollback(self, mark: object) -> None:
+        """Forget what was written since `mark`."""
+        assert isinstance(mark, tuple)
+        self.size, self._hasher = mark
+        self._file.truncate(self.size)
+        self._file.seek(self.size)
+
+    def finish(self, digest: str) -> Blob:
+        """The blob, still under the writer's own path."""
+        self._check(digest, FileBlob(digest, str(self.path), self.size).pieces(0, self.size))
+        self._file.close()
+        return FileBlob(digest, str(self.path), self.size)
+
+    def discard(self) -> None:
+        """Close and remove the file."""
+        self._file.close()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
