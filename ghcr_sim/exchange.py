@@ -10,7 +10,18 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["PIECE", "Body", "BodyError", "BytesBody", "Content", "Handler", "Request", "Response", "Source", "Wire"]
+__all__ = [
+    "PIECE",
+    "Body",
+    "BodyError",
+    "BytesBody",
+    "Content",
+    "Handler",
+    "Request",
+    "Response",
+    "Source",
+    "Wire",
+]
 
 PIECE = 1 << 20
 """The most bytes that are read, hashed or written in one step (1 MiB)."""

@@ -22,7 +22,12 @@ _BY_KIND: dict[str, dict[str, str]] = {
     "catalog": {"GET": "catalog.list"},
     "tags": {"GET": "tags.list"},
     "referrers": {"GET": "referrers.list"},
-    "manifests": {"GET": "manifest.get", "HEAD": "manifest.head", "PUT": "manifest.put", "DELETE": "manifest.delete"},
+    "manifests": {
+        "GET": "manifest.get",
+        "HEAD": "manifest.head",
+        "PUT": "manifest.put",
+        "DELETE": "manifest.delete",
+    },
     "blobs": {"GET": "blob.get", "HEAD": "blob.head", "DELETE": "blob.delete"},
     "uploads": {"POST": "upload.post"},
     "upload": {"GET": "upload.get", "PATCH": "upload.patch", "PUT": "upload.put", "DELETE": "upload.delete"},
@@ -34,13 +39,20 @@ OPERATIONS = frozenset(name for methods in _BY_KIND.values() for name in methods
 """Every operation's name, as faults and journals know it."""
 
 WRITES = frozenset(
-    {"manifest.put", "manifest.delete", "blob.delete", "upload.post", "upload.get", "upload.patch", "upload.put", "upload.delete"}
+    {
+        "manifest.put",
+        "manifest.delete",
+        "blob.delete",
+        "upload.post",
+        "upload.get",
+        "upload.patch",
+        "upload.put",
+        "upload.delete",
+    }
 )
 """Operations that need the right to push (a session belongs to a push, so its status does too)."""
 
-READS = frozenset(
-    {"manifest.get", "manifest.head", "blob.get", "blob.head", "tags.list", "referrers.list"}
-)
+READS = frozenset({"manifest.get", "manifest.head", "blob.get", "blob.head", "tags.list", "referrers.list"})
 """Operations that need the right to pull."""
 
 
@@ -115,11 +127,11 @@ def _take_apart(path: str) -> tuple[str, str, str]:
         match word, last:
             case "tags", "list":
                 return "tags", name, ""
-            case ("manifests" | "blobs" | "referrers"), _ if last and (word, last) != ("blobs", "uploads"):
+            case (("manifests" | "blobs" | "referrers"), _) if last and (word, last) != ("blobs", "uploads"):
                 return word, name, last
             case "blobs", "uploads":
                 return "uploads", name, ""
-            case ("uploads" | "upload"), _:
+            case (("uploads" | "upload"), _):
                 repository, _, blobs = name.rpartition("/")
                 if repository and blobs == "blobs":
                     return ("upload", repository, last) if last else ("uploads", repository, "")

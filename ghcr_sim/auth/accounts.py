@@ -1,0 +1,192 @@
+"""Credentials as GitHub knows them, and the owners of namespaces. Data only: who may what is `guard`'s.
+
+Sources: ghcr-wire rows 2.16 and 7b; GitHub's documentation of package scopes and of `GITHUB_TOKEN`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from ghcr_sim.errors import CredentialsError
+
+__all__ = ["ALL_SCOPES", "Accounts", "Credential", "Kind", "Owner", "Package", "Scope", "load_accounts"]
+
+Scope = Literal["read:packages", "write:packages", "delete:packages"]
+Kind = Literal["classic", "github_token", "fine_grained", "app"]
+
+ALL_SCOPES: frozenset[Scope] = frozenset({"read:packages", "write:packages", "delete:packages"})
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Credential(_Data):
+    """One token of one account.
+
+    Attributes:
+        login: Whose it is.
+        token: The secret.
+        kind: A classic PAT, a workflow's `GITHUB_TOKEN`, a fine-grained PAT or an App's own token. GHCR
+            refuses the last two.
+        scopes: What it was made for. `write:packages` includes `read:packages`; deleting is apart.
+        owners: The namespaces in which it may create packages and whose packages it may write; `*` is
+            every one. Left out, it is the login's own.
+        repository: For a `github_token`: the repository whose workflow it belongs to.
+        expires: When it dies; None is never.
+        revoked: Whether it is dead already.
+    """
+
+    login: str = Field(min_length=1)
+    token: SecretStr
+    kind: Kind = "classic"
+    scopes: frozenset[Scope] = ALL_SCOPES
+    owners: frozenset[str] = frozenset()
+    repository: str | None = None
+    expires: datetime | None = None
+    revoked: bool = False
+
+    def live(self, now: float) -> bool:
+        """Whether GHCR takes it at this time (seconds since 1970)."""
+        if self.revoked or self.kind in {"fine_grained", "app"}:
+            return False
+        return self.expires is None or now < self.expires.timestamp()
+
+    def has(self, scope: Scope) -> bool:
+        """Whether it has a scope, by itself or through a wider one."""
+        return scope in self.scopes or (scope == "read:packages" and "write:packages" in self.scopes)
+
+    def belongs_to(self, owner: str) -> bool:
+        """Whether its account owns a namespace or is a member of it."""
+        return "*" in self.owners or owner in (self.owners or {self.login.lower()})
+
+
+class Owner(_Data):
+    """A namespace's settings.
+
+    Attributes:
+        actions_may_create: Whether workflows may create packages in it.
+        actions_may_write: Whether workflows may write its packages.
+    """
+
+    actions_may_create: bool = True
+    actions_may_write: bool = True
+
+
+class Package(_Data):
+    """A package that exists from the start, or will have these rights when it does.
+
+    Attributes:
+        visibility: Who may read it.
+        roles: Login, or `repo:owner/name` for a workflow → role.
+    """
+
+    visibility: Literal["public", "private", "internal"] = "private"
+    roles: dict[str, Literal["read", "write", "admin"]] = Field(default_factory=dict)
+
+
+class _File(_Data):
+    credential: tuple[Credential, ...]
+    owner: dict[str, Owner] = Field(default_factory=dict)
+    package: dict[str, Package] = Field(default_factory=dict)
+
+
+def fingerprint(secret: str) -> bytes:
+    """What is kept of a secret to know it again."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+class Accounts:
+    """All credentials that exist, found by their secret without keeping it.
+
+    Args:
+        credentials: Those that exist.
+        owners: Settings of namespaces; others have the defaults.
+        packages: Rights of packages.
+        open_house: Take any login at the token realm as a token of the owner with all scopes: for a
+            local registry on which nobody wants to invent tokens. Fine-grained PATs are refused all the same.
+    """
+
+    def __init__(
+        self,
+        credentials: tuple[Credential, ...] = (),
+        *,
+        owners: dict[str, Owner] | None = None,
+        packages: dict[str, Package] | None = None,
+        open_house: bool = False,
+    ) -> None:
+        self._by_secret = {fingerprint(c.token.get_secret_value()): c for c in credentials}
+        self._owners = owners or {}
+        self.packages = packages or {}
+        self.open_house = open_house
+
+    def add(self, credential: Credential) -> None:
+        """Let one more credential exist, or replace the one with the same secret."""
+        self._by_secret[fingerprint(credential.token.get_secret_value())] = credential
+
+    def find(self, secret: str, *, login: str | None = None) -> Credential | None:
+        """The credential with this secret, dead or alive.
+
+        Args:
+            secret: What came as a password or bearer.
+            login: Given when it came as a login at the token realm, where an open house takes anything.
+        """
+        found = self._by_secret.get(fingerprint(secret))
+        if (
+            found is None
+            and self.open_house
+            and secret
+            and (login is not None or secret.startswith(_PREFIXES))
+        ):
+            found = _guest_of_the_house(login or "token", secret)
+            self.add(found)
+        return found
+
+    def by_fingerprint(self, digest: str) -> Credential | None:
+        """The credential that a token of this realm stands for."""
+        return self._by_secret.get(bytes.fromhex(digest))
+
+    def owner(self, name: str) -> Owner:
+        """A namespace's settings."""
+        return self._owners.get(name, _DEFAULT_OWNER)
+
+    def __repr__(self) -> str:
+        return f"Accounts({len(self._by_secret)} credentials, open_house={self.open_house})"
+
+
+_DEFAULT_OWNER = Owner()
+_PREFIXES = ("ghp_", "gho_", "ghs_", "ghu_", "github_pat_")
+
+
+def _guest_of_the_house(login: str, secret: str) -> Credential:
+    kind: Kind = "fine_grained" if secret.startswith("github_pat_") else "classic"
+    return Credential(login=login, token=SecretStr(secret), kind=kind, owners=frozenset({"*"}))
+
+
+def load_accounts(path: Path) -> Accounts:
+    """Read a credentials file: exactly those credentials exist then.
+
+    Raises:
+        CredentialsError: It cannot be read; the text names the key, never a secret.
+    """
+    try:
+        data: Any = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise CredentialsError(f"cannot read the credentials file {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise CredentialsError(
+            f"the credentials file {path} is not TOML; docs/credentials.md shows one"
+        ) from None
+    try:
+        file = _File.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        field = ".".join(map(str, first["loc"]))
+        raise CredentialsError(f"credentials file {path}: {field}: {first['msg']}") from None
+    return Accounts(file.credential, owners=file.owner, packages=file.package)

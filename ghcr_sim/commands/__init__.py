@@ -1,0 +1,3 @@
+"""What the commands do, a module each."""
+
+__all__: list[str] = []

@@ -1,0 +1,105 @@
+"""`ghcr-sim serve`: a fake on a port, until a signal says stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+import sys
+from pathlib import Path
+
+from ghcr_sim.assemble import Simulator
+from ghcr_sim.auth import Accounts, load_accounts
+from ghcr_sim.errors import StoreError
+from ghcr_sim.journal import Record
+from ghcr_sim.serve import Server
+from ghcr_sim.store import Store
+
+__all__ = ["run"]
+
+_GRACE = 5.0
+
+
+def run(
+    *,
+    host: str,
+    port: int,
+    profile: str,
+    store: Path | None,
+    read_only: bool,
+    seeds: tuple[Path, ...],
+    seed_as: str | None,
+    tls: bool,
+    tls_dir: Path | None,
+    tls_names: tuple[str, ...],
+    credentials: Path | None,
+    public: bool,
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        GhcrSimError: Something in the configuration does not hold; nothing was served.
+    """
+    accounts = load_accounts(credentials) if credentials else Accounts(open_house=True)
+    simulator = Simulator(
+        profile,
+        store=_open(store, read_only=read_only),
+        accounts=accounts,
+        visibility="public" if public else "private",
+        listener=_log,
+    )
+    try:
+        for path in seeds:
+            for seeded in simulator.seed_path(path, seed_as):
+                _say(f"seeded {seeded.repository}: {', '.join(seeded.tags) or 'no tag'}")
+        context, ca = _tls(tls_dir, (host, *tls_names)) if tls else (None, None)
+        asyncio.run(_serve(Server(simulator, host=host, port=port, tls=context, grace=_GRACE), ca, accounts))
+    finally:
+        simulator.close()
+
+
+def _open(path: Path | None, *, read_only: bool) -> Store:
+    if path is None:
+        if read_only:
+            raise StoreError("--read-only needs a directory to read: add --store DIR")
+        return Store()
+    from ghcr_sim.store.directory import DirectoryStore  # noqa: PLC0415 - memory needs no lock
+    from ghcr_sim.store.overlay import OverlayStore  # noqa: PLC0415 - the same
+
+    return OverlayStore(path) if read_only else DirectoryStore(path)
+
+
+def _tls(directory: Path | None, names: tuple[str, ...]) -> tuple[ssl.SSLContext, Path]:
+    """A context, and where its CA's certificate is."""
+    import tempfile  # noqa: PLC0415 - only HTTPS needs them
+
+    from ghcr_sim.tls import Authority  # noqa: PLC0415 - the same
+
+    where = directory or Path(tempfile.mkdtemp(prefix="ghcr-sim-"))
+    where.mkdir(parents=True, exist_ok=True)
+    authority = Authority.create()
+    authority.write(where)
+    return authority.server_context(*names), where / "ca.crt"
+
+
+async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with server:
+        from ghcr_sim.commands.hints import hints  # noqa: PLC0415 - nobody waits for hints
+
+        _say(f"ghcr-sim is ghcr.io at {server.url} (profile {server.simulator.profile.name})")
+        for line in hints(server, ca, open_house=accounts.open_house):
+            _say(line)
+        await stop.wait()
+        _say("stopping")
+
+
+def _log(record: Record) -> None:
+    _say(record.line())
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command

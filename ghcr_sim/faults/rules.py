@@ -1,0 +1,120 @@
+"""What a planned failure is, and which ones were recorded."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ghcr_sim.errors import FaultError
+from ghcr_sim.exchange import Response, Wire
+from ghcr_sim.oci.refusals import CODES, error_body
+from ghcr_sim.route import OPERATIONS, Operation
+
+__all__ = ["Rule", "make_rule", "recorded_names"]
+
+_CODE_OF = {
+    400: "UNSUPPORTED", 401: "UNAUTHORIZED", 403: "DENIED", 404: "NAME_UNKNOWN",
+    405: "UNSUPPORTED", 416: "REQUESTED_RANGE_NOT_SATISFIABLE", 429: "TOOMANYREQUESTS",
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Rule:
+    """One planned failure.
+
+    Attributes:
+        operation: Which operation fails.
+        answer: What goes out instead; `{name}` in a location is the package's.
+        times: How often; None is always.
+        repository: Only there, or everywhere.
+        met: How often it happened.
+    """
+
+    operation: str
+    answer: Response
+    times: int | None = 1
+    repository: str | None = None
+    met: int = 0
+
+    def matches(self, operation: Operation) -> bool:
+        """Whether it happens to this operation now."""
+        return (
+            operation.name == self.operation
+            and (self.times is None or self.met < self.times)
+            and (self.repository is None or operation.repository == self.repository)
+        )
+
+    def owed(self) -> str | None:
+        """What has not happened of it, in words; None where all of it has."""
+        if self.met and (self.times is None or self.met >= self.times):
+            return None
+        wanted = "at all" if self.times is None else f"{self.times} times" if self.times > 1 else "once"
+        where = f" in {self.repository}" if self.repository else ""
+        return f"{self.operation}{where} was to fail {wanted} with {self.answer.status}, and did {self.met} times"
+
+
+@lru_cache(maxsize=1)
+def _recorded() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((Path(__file__).parent / "recorded.toml").read_text("utf-8"))
+
+
+def recorded_names() -> list[str]:
+    """The recorded failures that can be planned by name."""
+    return list(_recorded())
+
+
+def make_rule(
+    operation: str, recorded: str | None, status: int | None, times: int | None, repository: str | None
+) -> Rule:
+    """Check a plan, and make a rule of it.
+
+    Raises:
+        FaultError: It could never happen, or says too little or too much.
+    """
+    if operation not in OPERATIONS:
+        near = get_close_matches(operation, OPERATIONS, n=3) or sorted(OPERATIONS)
+        raise FaultError(
+            f"there is no operation {operation!r}, so it can never fail; did you mean {', '.join(near)}?"
+        )
+    if times is not None and times < 1:
+        raise FaultError(f"times must be at least 1 (or None for always), got {times}")
+    if (recorded is None) == (status is None):
+        raise FaultError("say what goes out: either status=503, or the name of a recorded failure")
+    answer = _by_status(status) if status is not None else _by_name(str(recorded), operation)
+    return Rule(operation, answer, times, repository)
+
+
+def _by_status(status: int) -> Response:
+    if not 400 <= status <= 599:  # noqa: PLR2004 - the failures of HTTP
+        raise FaultError(f"a failure's status is 400 to 599, got {status}")
+    code = _CODE_OF.get(status)
+    return _answer(status, {"code": code, "message": CODES[code][1]} if code else {})
+
+
+def _by_name(name: str, operation: str) -> Response:
+    recipe = _recorded().get(name)
+    if recipe is None:
+        raise FaultError(f"no recorded failure is called {name!r}; there are {', '.join(_recorded())}")
+    where = recipe["operations"]
+    if where != ["*"] and operation not in where:
+        raise FaultError(f"{name!r} never happens to {operation}; it happens to {', '.join(where)}")
+    return _answer(recipe["status"], recipe)
+
+
+def _answer(status: int, recipe: dict[str, Any]) -> Response:
+    body = str(recipe.get("body", "")).encode()
+    media_type = recipe.get("media_type", "application/json")
+    if recipe.get("code"):
+        body = error_body(recipe["code"], recipe["message"])
+    headers = [("content-length", str(len(body)))]
+    if body:
+        headers.append(("content-type", media_type))
+    if "location" in recipe:
+        headers.append(("location", recipe["location"]))
+    hang, reset = bool(recipe.get("hang")), bool(recipe.get("reset"))
+    wire = Wire(hang=hang, reset=reset) if hang or reset else None
+    return Response(status, tuple(headers), body, wire, by="fault")

@@ -1,0 +1,107 @@
+"""What happened, for assertions and for people. No secret is ever written down."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ghcr_sim.exchange import Content, Request, Response
+from ghcr_sim.route import Operation
+
+__all__ = ["Journal", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One exchange.
+
+    Attributes:
+        operation: One of `route.OPERATIONS`; `invalid` where the request was none of them.
+        method: The HTTP method.
+        target: Path and query; signatures are left out.
+        repository: The repository, or the empty string.
+        reference: A tag, a digest or an upload id.
+        status: The answer's status; 0 where there was none.
+        received: Bytes of the request's body that were read.
+        sent: Bytes of the answer's body that were to be sent.
+        seconds: From the head's arrival to the answer's head.
+        by: Which room answered.
+        leak: A credential arrived where it must not.
+    """
+
+    operation: str
+    method: str
+    target: str
+    repository: str
+    reference: str
+    status: int
+    received: int
+    sent: int
+    seconds: float
+    by: str
+    leak: bool = False
+
+    def line(self) -> str:
+        """The record as a line for people."""
+        what = f"{self.method} {self.target}"
+        leak = "  CREDENTIAL LEAK" if self.leak else ""
+        return f"{self.status:3} {self.operation:15} {what}  {self.received}/{self.sent} B  {self.seconds * 1e3:.1f} ms  {self.by}{leak}"
+
+
+class Journal:
+    """The records of a fake, oldest first.
+
+    Args:
+        most: How many are kept; older ones are forgotten.
+        listener: Called with each record as it is made.
+    """
+
+    def __init__(self, most: int = 100_000, listener: Callable[[Record], None] | None = None) -> None:
+        self._records: deque[Record] = deque(maxlen=most)
+        self.listener = listener
+
+    def now(self) -> float:
+        """A time to measure from: seconds, from no particular start."""
+        return time.perf_counter()
+
+    def write(
+        self,
+        start: float,
+        request: Request,
+        operation: Operation | None,
+        answer: Response | None,
+        received: int,
+    ) -> None:
+        """Write one exchange down."""
+        body = answer.body if answer else b""
+        target = request.target
+        if operation is None or operation.name.startswith(("storage", "token")):
+            target = target.partition("?")[0]
+        record = Record(
+            operation.name if operation else "invalid",
+            request.method,
+            target,
+            operation.repository if operation else "",
+            operation.reference if operation else "",
+            answer.status if answer else 0,
+            received,
+            0
+            if request.method == "HEAD"
+            else (body.stop - body.start if isinstance(body, Content) else len(body)),
+            time.perf_counter() - start,
+            answer.by if answer else "nobody",
+            answer is not None and answer.by == "storage: credential leak",
+        )
+        self._records.append(record)
+        if self.listener is not None:
+            self.listener(record)
+
+    def records(self, operation: str | None = None) -> list[Record]:
+        """What happened, or what happened of one operation."""
+        return [r for r in self._records if operation is None or r.operation == operation]
+
+    def clear(self) -> None:
+        """Forget all records."""
+        self._records.clear()

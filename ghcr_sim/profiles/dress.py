@@ -1,0 +1,52 @@
+"""The last touch: the header fields that a registry sends with every answer, and the form of its errors."""
+
+from __future__ import annotations
+
+from ghcr_sim.clock import Clock, Ids, http_date
+from ghcr_sim.exchange import Response
+from ghcr_sim.oci.refusals import Refusal, error_body
+from ghcr_sim.profiles.model import Profile
+
+__all__ = ["Dresser"]
+
+_API = ("docker-distribution-api-version", "registry/2.0")
+_UNAUTHORIZED = 401
+
+
+class Dresser:
+    """Dresses the answers of one fake."""
+
+    def __init__(self, profile: Profile, clock: Clock, ids: Ids) -> None:
+        self._headers = profile.headers
+        self._newline = profile.errors.newline
+        self._clock = clock
+        self._ids = ids
+        self._second = 0
+        self._date = ("date", "")
+
+    def dress(self, answer: Response, *, api: bool = True) -> Response:
+        """Add what is the same on every answer (ghcr-wire section 0).
+
+        Args:
+            answer: What a room said.
+            api: Whether it comes from the registry's side; the storage host knows nothing of its version.
+        """
+        now = self._clock.now()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._date = ("date", http_date(now))
+        more = [self._date]
+        if api:
+            if self._headers.api_version and (
+                answer.status != _UNAUTHORIZED or self._headers.api_version_on_challenge
+            ):
+                more.append(_API)
+            if self._headers.request_id:
+                more.append(("x-github-request-id", self._ids.request(now)))
+        return Response(answer.status, answer.headers + tuple(more), answer.body, answer.wire, answer.by)
+
+    def refusal(self, refusal: Refusal) -> Response:
+        """The answer that a refusal becomes; its body is the specification's."""
+        body = error_body(refusal.code, refusal.message, refusal.details, newline=self._newline)
+        headers = (("content-length", str(len(body))), ("content-type", "application/json"), *refusal.headers)
+        return Response(refusal.status, headers, body, by=refusal.by)

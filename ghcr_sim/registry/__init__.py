@@ -1,0 +1,5 @@
+"""The registry itself: the operations of the distribution specification over a store."""
+
+from ghcr_sim.registry.registry import Registry
+
+__all__ = ["Registry"]

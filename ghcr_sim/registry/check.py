@@ -1,0 +1,168 @@
+"""Whether a manifest is sound: its form, and that what it names is there.
+
+Sources: image specification (descriptor, manifest, index); distribution specification, "Pushing
+manifests"; ghcr-wire rows 4.2 and 4.3.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from ghcr_sim.oci import Refusal, is_digest
+from ghcr_sim.oci.media import INDEXES, MANIFESTS, NOT_STORED
+from ghcr_sim.profiles.model import Profile
+from ghcr_sim.store import Store
+
+__all__ = ["check_manifest"]
+
+_SCHEMA = 2
+
+
+def check_manifest(
+    profile: Profile, store: Store, repository: str, content_type: str | None, content: bytes
+) -> str:
+    """Check a manifest that is being pushed.
+
+    Returns:
+        Its media type.
+
+    Raises:
+        Refusal: MANIFEST_INVALID says what is wrong; MANIFEST_BLOB_UNKNOWN lists what is missing.
+    """
+    document = _load(content)
+    media_type = _media_type(document, content_type)
+    if media_type in MANIFESTS:
+        named = _check_image(document)
+    elif media_type in INDEXES:
+        named = []
+        children = _check_index(document)
+        if not profile.manifests.sparse_index:
+            _check_there(children, lambda digest: store.manifest(repository, digest) is not None)
+    else:
+        named = []
+    _check_subject(document)
+    _check_annotations(document, "annotations")
+    _check_there(named, lambda digest: store.blob(repository, digest) is not None)
+    return media_type
+
+
+def _wrong(why: str) -> NoReturn:
+    raise Refusal("MANIFEST_INVALID", f"manifest invalid: {why}")
+
+
+def _load(content: bytes) -> dict[str, Any]:
+    """The JSON object. Anything that is not one is refused before somebody trips over it."""
+
+    def constant(name: str) -> NoReturn:
+        _wrong(f"{name} is not JSON")
+
+    try:
+        document = json.loads(content.decode("utf-8"), parse_constant=constant)
+    except RecursionError:
+        _wrong("the JSON is nested too deeply")
+    except ValueError as error:
+        _wrong(f"not JSON: {error}" if content else "the body is empty")
+    if not isinstance(document, dict):
+        _wrong(f"a JSON object is wanted, got {_kind(document)}")
+    return document
+
+
+def _media_type(document: dict[str, Any], content_type: str | None) -> str:
+    """What the header and the document agree on."""
+    header = (content_type or "").partition(";")[0].strip()
+    inside = document.get("mediaType")
+    if inside is not None and not isinstance(inside, str):
+        _wrong(f"mediaType must be a string, got {_kind(inside)}")
+    if header and inside and header != inside:
+        _wrong(f"Content-Type is {header[:100]!r}, mediaType is {inside[:100]!r}")
+    media_type = header or inside
+    if not media_type:
+        _wrong("neither Content-Type nor mediaType says what it is")
+    if not media_type.isascii() or not media_type.isprintable() or "/" not in media_type:
+        _wrong(f"{media_type[:100]!r} is not a media type")
+    return media_type
+
+
+def _check_image(document: dict[str, Any]) -> list[str]:
+    """An image or artifact manifest: the digests of the blobs that it needs."""
+    if "manifests" in document:
+        _wrong("an image manifest has no manifests; is it an index?")
+    _check_schema(document)
+    config = _check_descriptor(document.get("config"), "config")
+    layers = document.get("layers")
+    if not isinstance(layers, list):
+        _wrong(f"layers must be a list, got {_kind(layers)}")
+    needed = [config]
+    for number, layer in enumerate(layers):
+        digest = _check_descriptor(layer, f"layers[{number}]")
+        if layer["mediaType"] not in NOT_STORED and not layer.get("urls"):
+            needed.append(digest)
+    return needed
+
+
+def _check_index(document: dict[str, Any]) -> list[str]:
+    """An index: the digests of the manifests that it lists."""
+    if "layers" in document or "config" in document:
+        _wrong("an index has neither config nor layers; is it an image manifest?")
+    _check_schema(document)
+    manifests = document.get("manifests")
+    if not isinstance(manifests, list):
+        _wrong(f"manifests must be a list, got {_kind(manifests)}")
+    return [_check_descriptor(child, f"manifests[{number}]") for number, child in enumerate(manifests)]
+
+
+def _check_schema(document: dict[str, Any]) -> None:
+    version = document.get("schemaVersion")
+    if version != _SCHEMA or isinstance(version, bool):
+        _wrong(f"schemaVersion must be 2, got {_shown(version)}")
+
+
+def _check_subject(document: dict[str, Any]) -> None:
+    """A subject is a descriptor; what it names need not be there."""
+    if document.get("subject") is not None:
+        _check_descriptor(document["subject"], "subject")
+    artifact_type = document.get("artifactType")
+    if artifact_type is not None and not isinstance(artifact_type, str):
+        _wrong(f"artifactType must be a string, got {_kind(artifact_type)}")
+
+
+def _check_descriptor(descriptor: Any, where: str) -> str:
+    """A descriptor: its digest."""
+    if not isinstance(descriptor, dict):
+        _wrong(f"{where} must be a descriptor, got {_kind(descriptor)}")
+    media_type, digest, size = (descriptor.get(key) for key in ("mediaType", "digest", "size"))
+    if not isinstance(media_type, str) or not media_type:
+        _wrong(f"{where}.mediaType must be a string, got {_kind(media_type)}")
+    if not isinstance(digest, str) or not is_digest(digest):
+        _wrong(f"{where}.digest must be a sha256 or sha512 digest, got {_shown(digest)}")
+    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+        _wrong(f"{where}.size must be a number of bytes, got {_shown(size)}")
+    _check_annotations(descriptor, f"{where}.annotations")
+    return digest
+
+
+def _check_annotations(holder: dict[str, Any], where: str) -> None:
+    annotations = holder.get("annotations")
+    if annotations is None:
+        return
+    if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
+        _wrong(f"{where} must map strings to strings")
+
+
+def _check_there(digests: list[str], there: Any) -> None:
+    """Refuse, with one entry for each digest that is missing (row 4.2)."""
+    missing = tuple(dict.fromkeys(digest for digest in digests if not there(digest)))
+    if missing:
+        raise Refusal("MANIFEST_BLOB_UNKNOWN", details=missing)
+
+
+def _kind(value: Any) -> str:
+    """What a JSON value is, in JSON's words."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "nothing"}
+    return names.get(type(value), "a number")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, (str, int, float)) else _kind(value)
+    return text if len(text) <= 100 else text[:97] + "..."  # noqa: PLR2004

@@ -1,0 +1,262 @@
+"""aiohttp on one side, the exchange on the other: the only room that touches a listening socket.
+
+It turns a request into an `exchange.Request`, a `Response` into bytes, and does what `Wire` says. aiohttp
+parses and keeps connections; heads are written here, because aiohttp would add `Server` and its own order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from ghcr_sim.assemble import Simulator
+from ghcr_sim.bulk import send_content
+from ghcr_sim.errors import ServeError
+from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
+
+__all__ = ["Server"]
+
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_READ_BUFFER = 1 << 20
+_log = logging.getLogger("ghcr_sim")
+
+
+class _HttpBody:
+    """A request's body as aiohttp gives it. `100 Continue` goes out when somebody wants to read."""
+
+    __slots__ = ("_patience", "_request", "length")
+
+    def __init__(self, request: web.BaseRequest, patience: float) -> None:
+        self._request = request
+        self._patience = patience
+        self.length: int | None = request.content_length if request.can_read_body else 0
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        request = self._request
+        transport = request.transport
+        if transport is None:
+            raise BodyError("the connection is closed")
+        if request.headers.get("expect", "").lower() == "100-continue":
+            transport.write(_CONTINUE)
+        content = request.content
+        loop = asyncio.get_running_loop()
+        watch = (
+            loop.call_later(self._patience, transport.abort)
+            if self._patience and not content.is_eof()
+            else None
+        )
+        try:
+            while chunk := await content.readany():
+                yield chunk
+        except (
+            web.RequestPayloadError,
+            HttpProcessingError,
+            ConnectionError,
+            asyncio.IncompleteReadError,
+        ) as error:
+            raise BodyError(str(error) or type(error).__name__) from None
+        finally:
+            if watch is not None:
+                watch.cancel()
+
+
+class _Reply(web.StreamResponse):
+    """A response that writes itself, as it was said, in one go."""
+
+    def __init__(self, answer: Response) -> None:  # the parent's state is aiohttp's way to write, not ours
+        self._answer = answer
+        self._alive = False
+
+    @property
+    def status(self) -> int:
+        return self._answer.status
+
+    @property
+    def keep_alive(self) -> bool | None:
+        return self._alive
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write head and body."""
+        transport = request.transport
+        if transport is None:
+            raise ConnectionResetError("the connection is closed")
+        answer = self._answer
+        if answer.wire is not None:
+            if answer.wire.hang:
+                await _until_gone(request)
+                return
+            if answer.wire.reset:
+                _reset(transport)
+                return
+        self._alive = request.keep_alive
+        head = _head(answer, request)
+        body = b"" if request.method == "HEAD" else answer.body
+        cut = answer.wire.cut_after if answer.wire else None
+        if isinstance(body, Content):
+            transport.write(head)
+            await send_content(request, transport, body if cut is None else _shortened(body, cut))
+        else:
+            transport.write(head + body[:cut] if body else head)
+            await request.writer.drain()
+        if cut is not None:
+            _reset(transport)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write."""
+
+
+def _head(answer: Response, request: web.BaseRequest) -> bytes:
+    """The head of a response, as bytes."""
+    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}"]
+    lines += [f"{name}: {value}" for name, value in answer.headers]
+    if not request.keep_alive:
+        lines.append("connection: close")
+    elif request.version < (1, 1):
+        lines.append("connection: keep-alive")
+    lines.append("\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _shortened(body: Content, size: int) -> Content:
+    return Content(body.source, body.start, min(body.stop, body.start + size))
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close with a real TCP reset."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+async def _until_gone(request: web.BaseRequest) -> None:
+    """Wait until the client has had enough."""
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 - aiohttp tells nobody
+        await asyncio.sleep(0.02)
+
+
+def _adapt(handler: Handler, scheme: str, patience: float) -> Callable[[web.BaseRequest], Any]:
+    """An aiohttp handler from an exchange handler."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        head = Request(request.method, request.raw_path, headers, scheme, headers.get("host") or "localhost")
+        try:
+            return _Reply(await handler(head, _HttpBody(request, patience)))
+        except Exception:
+            _log.exception("cannot answer %s %s", request.method, request.path)
+            return _Reply(_broken())
+
+    return handle
+
+
+def _broken() -> Response:
+    """An answer for what must never happen; it tells the client nothing of our insides."""
+    body = b'{"errors":[{"code":"UNKNOWN","message":"unknown error"}]}\n'
+    headers = (("content-length", str(len(body))), ("content-type", "application/json"))
+    return Response(500, headers, body, by="serve")
+
+
+class Server:
+    """A simulator on a port, in the running loop. Use it as `async with Server(simulator) as server:`.
+
+    Args:
+        simulator: What answers.
+        host: The address to listen on. Loopback, unless you say otherwise.
+        port: The port; 0 takes a free one.
+        tls: A context to serve HTTPS with; None serves plain HTTP.
+        grace: Seconds that requests under way may take when the server stops.
+
+    Attributes:
+        port: The port that is listened on, once it is.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        grace: float = 0.1,
+    ) -> None:
+        self.simulator = simulator
+        self.port = port
+        self._host = host
+        self._tls = tls
+        self._grace = grace
+        self._web: web.Server[web.BaseRequest] | None = None
+        self._listener: asyncio.Server | None = None
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return "https" if self._tls else "http"
+
+    @property
+    def host(self) -> str:
+        """Name and port, as clients write them before `/owner/name:tag`."""
+        name = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "::1": "[::1]"}.get(self._host, self._host)  # noqa: S104
+        return f"{name}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"{self.scheme}://{self.host}"
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ServeError: The port is taken, or the address is not this machine's.
+        """
+        loop = asyncio.get_running_loop()
+        patience = self.simulator.profile.uploads.slow_body_seconds
+        self._web = web.Server(
+            _adapt(self.simulator, self.scheme, patience),
+            access_log=None,
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER,
+        )
+        try:
+            self._listener = await loop.create_server(
+                self._web, self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
+            )
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise ServeError(
+                f"cannot listen on {self._host} port {self.port}: {why}; --port 0 takes a free one"
+            ) from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening, let requests under way end within the grace, and close every connection."""
+        if self._listener is None or self._web is None:
+            return
+        self._listener.close()
+        self._web.pre_shutdown()
+        await self._web.shutdown(self._grace)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._listener.wait_closed(), 1)
+        self._listener = self._web = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()

@@ -1,0 +1,99 @@
+"""The same server for synchronous code: one background loop a process, any number of servers in it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from ghcr_sim.serve import Server
+
+__all__ = ["ThreadServer"]
+
+T = TypeVar("T")
+
+
+class _Background:
+    """A loop in a daemon thread, that runs while anybody needs it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def acquire(self) -> None:
+        """Make sure that the loop runs."""
+        with self._lock:
+            self._users += 1
+            if self._loop is None or self._thread is None or not self._thread.is_alive():
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._run, args=(self._loop,), name="ghcr-sim", daemon=True
+                )
+                self._thread.start()
+
+    @staticmethod
+    def _run(loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    def release(self) -> None:
+        """Stop the loop if nobody needs it any more."""
+        with self._lock:
+            self._users -= 1
+            if self._users or self._loop is None or self._thread is None:
+                return
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop = self._thread = None
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine there, and wait for it."""
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+BACKGROUND = _Background()
+
+
+class ThreadServer:
+    """A `Server` for code without a loop: `with ThreadServer(simulator) as server: …`.
+
+    Takes the arguments of `Server`, and has its attributes.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._server = Server(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def start(self) -> None:
+        """Listen; see `Server.start`."""
+        BACKGROUND.acquire()
+        try:
+            BACKGROUND.run(self._server.start())
+        except BaseException:
+            BACKGROUND.release()
+            raise
+
+    def stop(self) -> None:
+        """Stop; see `Server.stop`."""
+        try:
+            BACKGROUND.run(self._server.stop())
+        finally:
+            BACKGROUND.release()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()

@@ -1,0 +1,31 @@
+"""The plugin: imports pytest and the standard library only, until a test asks for a fake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_ghcr.simulator import Ghcr
+
+__all__ = ["ghcr"]
+
+
+@pytest.fixture
+def ghcr() -> Iterator[Ghcr]:
+    """A private, empty ghcr.io for this test alone, listening on loopback.
+
+    `.url` and `.host` say where; `.token` is the one token that it takes; `.seed("acme/app:v1")` puts images
+    in; `.requests("blob.get")` says what happened; `.fail("blob.get", status=503, times=2)` plans a failure,
+    and a failure that never happened fails the test.
+    """
+    from pytest_ghcr.simulator import Ghcr  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    handle = Ghcr()
+    with handle.running():
+        yield handle
+    unmet = handle.unmet()
+    if unmet:
+        pytest.fail("a planned failure was never met: " + "; ".join(unmet), pytrace=False)

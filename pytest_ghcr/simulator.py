@@ -1,0 +1,81 @@
+"""The handle that a test holds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ghcr_sim.assemble import Simulator
+from ghcr_sim.clock import Clock
+from ghcr_sim.journal import Record
+from ghcr_sim.store.repository import Visibility
+from ghcr_sim.threads import ThreadServer
+
+__all__ = ["Ghcr"]
+
+
+class Ghcr:
+    """A fake ghcr.io on a loopback port.
+
+    Args:
+        simulator: What answers; an empty one with GHCR's profile if None.
+
+    Attributes:
+        simulator: Everything else that can be done with it.
+    """
+
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        self.simulator = simulator or Simulator()
+        self._server = ThreadServer(self.simulator)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Listen for as long as the block runs."""
+        with self._server:
+            yield
+        self.simulator.close()
+
+    @property
+    def url(self) -> str:
+        """Where it is: `http://127.0.0.1:PORT`."""
+        return str(self._server.url)
+
+    @property
+    def host(self) -> str:
+        """Name and port, as a reference has them: `127.0.0.1:PORT`."""
+        return str(self._server.host)
+
+    @property
+    def token(self) -> str:
+        """The one token that it takes: a classic PAT of `octocat` with all scopes, for every owner."""
+        return self.simulator.token
+
+    @property
+    def clock(self) -> Clock:
+        """Its time: `ghcr.clock.advance(301)` ages tokens, signed addresses and uploads."""
+        return self.simulator.clock
+
+    def seed(self, reference: str, *, visibility: Visibility | None = None, **recipe: Any) -> Any:
+        """Put a real image in; see `ghcr_sim.Simulator.seed`."""
+        return self.simulator.seed(reference, visibility=visibility, **recipe)
+
+    def fail(self, operation: str, recorded: str | None = None, **plan: Any) -> None:
+        """Plan a failure; see `ghcr_sim.Simulator.fail`. One that never happens fails the test."""
+        self.simulator.fail(operation, recorded, **plan)
+
+    def requests(self, operation: str | None = None) -> list[Record]:
+        """What has happened, oldest first, or what has happened of one operation."""
+        return self.simulator.requests(operation)
+
+    @property
+    def leaks(self) -> list[Record]:
+        """Requests that brought a credential to the storage host."""
+        return self.simulator.leaks
+
+    def unmet(self) -> list[str]:
+        """Planned failures that have not happened, in words."""
+        return self.simulator.faults.unmet()
+
+    def __repr__(self) -> str:
+        return f"<Ghcr {self.url}, {len(self.requests())} requests>"
