@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Unsatisfiable", "parse_chunk_range", "parse_range"]
+__all__ = ["BadRange", "parse_chunk_range", "parse_range"]
 
-_RANGE = re.compile(r"bytes=[ \t]*(\d{0,19})-(\d{0,19})[ \t]*\Z", re.IGNORECASE)
+_RANGE = re.compile(r"[ \t]*(\d{0,19})-(\d{0,19})[ \t]*\Z")
+_SEVERAL = re.compile(r"[-0-9, \t]+\Z")
 _CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\d+|\*))?\Z")
 
 
-class Unsatisfiable(Exception):  # noqa: N818 - it says what is the case
-    """A range that is well formed, and lies outside."""
+class BadRange(Exception):  # noqa: N818 - it says what is the case
+    """A range of bytes that is malformed, or lies outside; the text says which."""
 
 
 def parse_range(value: str | None, size: int) -> tuple[int, int] | None:
@@ -22,27 +23,28 @@ def parse_range(value: str | None, size: int) -> tuple[int, int] | None:
         size: How many bytes there are.
 
     Returns:
-        Start and stop (one past the last byte), or None for everything: a header that is malformed, of
-        another unit, or asks for several ranges is ignored, as the RFC allows.
+        Start and stop (one past the last byte), or None for everything: another unit, or several ranges at
+        once, are ignored, as the RFC demands of the first and allows of the second.
 
     Raises:
-        Unsatisfiable: It lies outside.
+        BadRange: It is malformed (the RFC allows to ignore that too; a fake had better say so), or outside.
     """
-    match = _RANGE.match(value) if value else None
+    unit, equals, text = (value or "").partition("=")
+    if not equals or unit.strip().lower() != "bytes" or ("," in text and _SEVERAL.match(text)):
+        return None
+    match = _RANGE.match(text)
     if match is None or match[1] == match[2] == "":
-        return None
-    if match[1] == "":
-        length = int(match[2])
-        if length == 0 or size == 0:
-            raise Unsatisfiable
-        return max(0, size - length), size
-    start = int(match[1])
-    last = int(match[2]) if match[2] else size - 1
-    if match[2] and last < start:
-        return None
+        raise BadRange("is malformed")
+    first, last = match[1], match[2]
+    if first == "":
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(int(last), size - 1) + 1 if last else size
+        if last and int(last) < int(first):
+            raise BadRange("ends before it starts")
     if start >= size:
-        raise Unsatisfiable
-    return start, min(last, size - 1) + 1
+        raise BadRange("lies outside")
+    return start, stop
 
 
 def parse_chunk_range(value: str) -> tuple[int, int] | None:

@@ -111,6 +111,7 @@ class Manifests(_Section):
     max_bytes: PositiveInt = Field(description="the largest manifest")
     sparse_index: bool = Field(description="an index may name manifests that are not there")
     subject_header: bool = Field(description="send `OCI-Subject`")
+    tag_param: bool = Field(description="a push by digest may name tags as `?tag=`")
     delete: bool = Field(description="DELETE works")
 
 

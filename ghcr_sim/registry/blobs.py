@@ -5,7 +5,7 @@ from __future__ import annotations
 from ghcr_sim.exchange import Content, Request, Response
 from ghcr_sim.oci import Refusal
 from ghcr_sim.profiles.model import Profile
-from ghcr_sim.ranges import Unsatisfiable, parse_range
+from ghcr_sim.ranges import BadRange, parse_range
 from ghcr_sim.registry.answers import empty
 from ghcr_sim.route import Operation
 from ghcr_sim.store import Blob, Store
@@ -44,16 +44,13 @@ def serve(blob: Blob, request: Request, *more: tuple[str, str], by: str = "regis
 
 def ranged(blob: Blob, request: Request, common: tuple[tuple[str, str], ...], *, by: str) -> Response:
     """A 200, a 206 or a 416, whatever the other header fields are."""
+    asked = request.headers.get("range")
     try:
-        span = parse_range(request.headers.get("range"), blob.size)
-    except Unsatisfiable:
+        span = parse_range(asked, blob.size)
+    except BadRange as why:
+        text = f"the range {str(asked)[:80]!r} {why}; the blob has {blob.size} bytes"
         refused = ("content-range", f"bytes */{blob.size}")
-        raise Refusal(
-            "REQUESTED_RANGE_NOT_SATISFIABLE",
-            f"the range {request.headers['range'][:80]!r} lies outside the {blob.size} bytes of the blob",
-            headers=(refused,),
-            by=by,
-        ) from None
+        raise Refusal("REQUESTED_RANGE_NOT_SATISFIABLE", text, headers=(refused,), by=by) from None
     if span is None:
         return Response(
             200, (("content-length", str(blob.size)), *common), Content(blob, 0, blob.size), by=by

@@ -6,7 +6,7 @@ Sources: image specification (manifest, index); ghcr-wire sections 3, 4 and 5.
 from __future__ import annotations
 
 from ghcr_sim.exchange import Request, Response
-from ghcr_sim.oci import Refusal, is_digest
+from ghcr_sim.oci import Refusal, check_tag, is_digest
 from ghcr_sim.oci.digests import digest_of, parse_digest
 from ghcr_sim.oci.media import OCI_INDEX, OCI_MANIFEST
 from ghcr_sim.profiles.model import Profile
@@ -63,12 +63,23 @@ def put(profile: Profile, store: Store, operation: Operation, request: Request, 
     digest = _digest(reference, content)
     media_type = check_manifest(profile, store, repository, request.headers.get("content-type"), content)
     manifest = Manifest.read(digest, media_type, content)
-    tags = [] if is_digest(reference) else [reference]
-    store.put_manifest(repository, manifest, tags)
+    more_tags = _more_tags(profile, operation)
+    store.put_manifest(repository, manifest, more_tags if is_digest(reference) else [reference])
     headers = [("docker-content-digest", digest), ("location", f"/v2/{repository}/manifests/{digest}")]
     if manifest.subject and profile.manifests.subject_header:
         headers.append(("oci-subject", manifest.subject))
+    headers += [("oci-tag", tag) for tag in more_tags]
     return empty(201, *headers)
+
+
+def _more_tags(profile: Profile, operation: Operation) -> list[str]:
+    """The tags that a push by digest asks for (distribution specification, development version)."""
+    if not profile.manifests.tag_param or not is_digest(operation.reference):
+        return []
+    tags = operation.every("tag")
+    for tag in tags:
+        check_tag(tag)
+    return tags
 
 
 def _digest(reference: str, content: bytes) -> str:
