@@ -74,11 +74,11 @@ class Ids:
         letters = "0123456789abcdefghijklmnopqrstuvwxyz"
         return prefix + "".join(letters[self._random.randrange(36)] for _ in range(36))
 
-    def request(self, now: float) -> str:
+    def request(self, now: int) -> str:
         """A request id of GitHub's form (ghcr-wire row 0.5): five hex groups, the last one the time."""
         self._count += 1
         n = self._start + self._count
-        return f"{0xC000 + n % 0x3FFF:04X}:{n:X}:{0x2179958 + 7 * n:X}:{0x22512F7 + 11 * n:X}:{int(now):X}"
+        return f"{0xC000 + n % 0x3FFF:04X}:{n:X}:{0x2179958 + 7 * n:X}:{0x22512F7 + 11 * n:X}:{now:X}"
 
 
 def http_date(now: float) -> str:

@@ -7,8 +7,8 @@ closes a socket or reads a clock: an effect on the wire is said in `Wire` and do
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 __all__ = [
     "PIECE",
@@ -27,8 +27,7 @@ PIECE = 1 << 20
 """The most bytes that are read, hashed or written in one step (1 MiB)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request's head.
 
     Attributes:
@@ -41,9 +40,13 @@ class Request:
 
     method: str
     target: str
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str]
     scheme: str = "http"
     authority: str = "ghcr.io"
+
+    def __repr__(self) -> str:
+        # Headers hold credentials, and a storage host's query a signature: neither belongs in a traceback.
+        return f"Request({self.method} {self.target.partition('?')[0]})"
 
 
 class Source(Protocol):
@@ -88,8 +91,7 @@ class Wire:
     cut_after: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer.
 
     Attributes:

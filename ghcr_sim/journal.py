@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ghcr_sim.exchange import Content, Request, Response
 from ghcr_sim.route import Operation
 
-__all__ = ["Journal", "Record"]
+__all__ = ["LEAK", "Journal", "Record"]
+
+LEAK = "storage: credential leak"
+"""Who answered, where a credential arrived that must not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One exchange.
 
     Attributes:
@@ -75,24 +77,23 @@ class Journal:
         received: int,
     ) -> None:
         """Write one exchange down."""
-        body = answer.body if answer else b""
-        target = request.target
-        if operation is None or operation.name.startswith(("storage", "token")):
+        seconds = time.perf_counter() - start
+        method, target, _, _, _ = request
+        if operation is None:
+            name, repository, reference = "invalid", "", ""
             target = target.partition("?")[0]
+        else:
+            name, repository, reference = operation.name, operation.repository, operation.reference
+            if "?" in target and name.startswith(("storage", "token")):
+                target = target.partition("?")[0]
+        status, sent, by = 0, 0, "nobody"
+        if answer is not None:
+            status, _, body, _, by = answer
+            if method != "HEAD":
+                sent = body.stop - body.start if isinstance(body, Content) else len(body)
+        leak = by == LEAK
         record = Record(
-            operation.name if operation else "invalid",
-            request.method,
-            target,
-            operation.repository if operation else "",
-            operation.reference if operation else "",
-            answer.status if answer else 0,
-            received,
-            0
-            if request.method == "HEAD"
-            else (body.stop - body.start if isinstance(body, Content) else len(body)),
-            time.perf_counter() - start,
-            answer.by if answer else "nobody",
-            answer is not None and answer.by == "storage: credential leak",
+            name, method, target, repository, reference, status, received, sent, seconds, by, leak
         )
         self._records.append(record)
         if self.listener is not None:

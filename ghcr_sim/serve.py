@@ -36,12 +36,15 @@ _log = logging.getLogger("ghcr_sim")
 class _HttpBody:
     """A request's body as aiohttp gives it. `100 Continue` goes out when somebody wants to read."""
 
-    __slots__ = ("_patience", "_request", "length")
+    __slots__ = ("_patience", "_request")
 
     def __init__(self, request: web.BaseRequest, patience: float) -> None:
         self._request = request
         self._patience = patience
-        self.length: int | None = request.content_length if request.can_read_body else 0
+
+    @property
+    def length(self) -> int | None:
+        return self._request.content_length if self._request.can_read_body else 0
 
     async def pieces(self) -> AsyncIterator[bytes]:
         request = self._request
@@ -109,7 +112,8 @@ class _Reply(web.StreamResponse):
             await send_content(request, transport, body if cut is None else _shortened(body, cut))
         else:
             transport.write(head + body[:cut] if body else head)
-            await request.writer.drain()
+            if transport.get_write_buffer_size():
+                await request.writer.drain()
         if cut is not None:
             _reset(transport)
 

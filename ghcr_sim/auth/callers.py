@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ghcr_sim.auth.accounts import Accounts, Credential
@@ -44,31 +45,33 @@ class Callers:
         self._accounts = accounts
         self._clock = clock
         self._key = key
+        self._life = profile.token.lifetime
         self._known: dict[str, Caller] = {}
 
     def forget(self) -> None:
         """Forget what bearers meant: the accounts have changed."""
         self._known.clear()
 
-    def identify(self, authorization: str | None, challenge: tuple[str, str]) -> Caller:
+    def identify(self, authorization: str | None, challenge: Callable[[], tuple[str, str]]) -> Caller:
         """Who sent this header.
 
         Args:
             authorization: The header's value, or None.
-            challenge: The `www-authenticate` field for a 401.
+            challenge: Makes the `www-authenticate` field for a 401.
 
         Raises:
             Refusal: Nobody that the registry listens to.
         """
         if not authorization:
-            raise refuse(self._profile.refusals.no_token, headers=(challenge,))
+            raise refuse(self._profile.refusals.no_token, headers=(challenge(),))
         caller = self._known.get(authorization)
         if caller is None:
-            caller = self._read(authorization, challenge)
+            caller = self._read(authorization, challenge())
             if len(self._known) >= self._MOST:
                 self._known.clear()
             self._known[authorization] = caller
-        self._check_age(caller, challenge)
+        if caller.issued is not None and self._life and self._clock.now() >= caller.issued + self._life:
+            raise refuse(self._profile.refusals.no_token, headers=(challenge(),))
         return caller
 
     def _read(self, authorization: str, challenge: tuple[str, str]) -> Caller:
@@ -117,9 +120,3 @@ class Callers:
         if issued is None and not self._profile.auth.guests:
             raise refuse(self._profile.refusals.undecodable, headers=(challenge,))
         return Caller(None, issued)
-
-    def _check_age(self, caller: Caller, challenge: tuple[str, str]) -> None:
-        """A token older than its life is as good as none."""
-        life = self._profile.token.lifetime
-        if life and caller.issued is not None and self._clock.now() >= caller.issued + life:
-            raise refuse(self._profile.refusals.no_token, headers=(challenge,))

@@ -44,7 +44,8 @@ class Guard:
         """
         name = operation.name
         caller = self._callers.identify(
-            request.headers.get("authorization"), challenge(self._profile, request, self._scope(operation))
+            request.headers.get("authorization"),
+            lambda: challenge(self._profile, request, self._scope(operation)),
         )
         self._check_alive(caller, operation, request)
         if name in READS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import quote
 
 from ghcr_sim.exchange import Response
@@ -55,4 +54,4 @@ def _dressed(answer: Response, operation: Operation) -> Response:
         return answer
     package = quote(operation.repository.partition("/")[2], safe="")
     headers = tuple((k, v.format(name=package) if k == "location" else v) for k, v in answer.headers)
-    return replace(answer, headers=headers)
+    return answer._replace(headers=headers)

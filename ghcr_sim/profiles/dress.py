@@ -17,7 +17,9 @@ class Dresser:
     """Dresses the answers of one fake."""
 
     def __init__(self, profile: Profile, clock: Clock, ids: Ids) -> None:
-        self._headers = profile.headers
+        self._request_id = profile.headers.request_id
+        self._plain = (_API,) if profile.headers.api_version else ()
+        self._challenged = self._plain if profile.headers.api_version_on_challenge else ()
         self._newline = profile.errors.newline
         self._clock = clock
         self._ids = ids
@@ -35,15 +37,13 @@ class Dresser:
         if int(now) != self._second:
             self._second = int(now)
             self._date = ("date", http_date(now))
-        more = [self._date]
+        status, headers, body, wire, by = answer
+        headers += (self._date,)
         if api:
-            if self._headers.api_version and (
-                answer.status != _UNAUTHORIZED or self._headers.api_version_on_challenge
-            ):
-                more.append(_API)
-            if self._headers.request_id:
-                more.append(("x-github-request-id", self._ids.request(now)))
-        return Response(answer.status, answer.headers + tuple(more), answer.body, answer.wire, answer.by)
+            headers += self._plain if status != _UNAUTHORIZED else self._challenged
+            if self._request_id:
+                headers += (("x-github-request-id", self._ids.request(self._second)),)
+        return Response(status, headers, body, wire, by)
 
     def refusal(self, refusal: Refusal) -> Response:
         """The answer that a refusal becomes; its body is the specification's."""

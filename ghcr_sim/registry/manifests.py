@@ -5,6 +5,8 @@ Sources: image specification (manifest, index); ghcr-wire sections 3, 4 and 5.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ghcr_sim.exchange import Request, Response
 from ghcr_sim.oci import Refusal, check_tag, is_digest
 from ghcr_sim.oci.digests import digest_of, parse_digest
@@ -27,30 +29,33 @@ def get(profile: Profile, store: Store, operation: Operation, request: Request) 
         raise Refusal("MANIFEST_UNKNOWN")
     if profile.manifests.accept == "oci" and manifest.media_type in _STRICT:
         _check_accept(profile, manifest.media_type, request)
-    headers = [
-        ("content-length", str(manifest.size)),
+    headers = (
+        ("content-length", str(len(manifest.content))),
         ("content-type", manifest.media_type),
         ("docker-content-digest", manifest.digest),
-    ]
+    )
     if profile.headers.etag:
-        headers.append(("etag", f'"{manifest.digest}"'))
-    return Response(200, tuple(headers), manifest.content)
+        headers += (("etag", f'"{manifest.digest}"'),)
+    return Response(200, headers, manifest.content)
 
 
 def _check_accept(profile: Profile, media_type: str, request: Request) -> None:
     """GHCR hides an OCI manifest from who does not name its type (rows 3.3 to 3.6)."""
     accept = request.headers.get("accept", "")
+    if _names(accept, media_type, wildcard=profile.manifests.accept_wildcard):
+        return
     lines = getattr(request.headers, "getall", None)
-    if lines is not None:
-        accept = ",".join(lines("accept", ()))
-    if media_type in accept:
-        wanted = {part.partition(";")[0].strip() for part in accept.split(",")}
-        if media_type in wanted:
-            return
-    if profile.manifests.accept_wildcard and (not accept or "*/*" in accept):
+    if lines is not None and _names(",".join(lines("accept", ())), media_type):
         return
     kind, plural = _STRICT[media_type]
     raise Refusal("MANIFEST_UNKNOWN", profile.manifests.accept_message.format(kind=kind, plural=plural))
+
+
+@lru_cache(maxsize=256)
+def _names(accept: str, media_type: str, *, wildcard: bool = False) -> bool:
+    """Whether an `Accept` names a type. Clients send the same few headers again and again."""
+    wanted = {part.partition(";")[0].strip() for part in accept.split(",")}
+    return media_type in wanted or (wildcard and (not accept or "*/*" in wanted))
 
 
 def put(profile: Profile, store: Store, operation: Operation, request: Request, content: bytes) -> Response:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ghcr_sim.clock import Clock, http_date
 from ghcr_sim.exchange import Request, Response
+from ghcr_sim.journal import LEAK
 from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry.answers import redirect
@@ -85,7 +86,7 @@ class StorageHost:
                 "AuthenticationFailed",
                 "Server failed to authenticate the request. Make sure the value of Authorization header is formed "
                 "correctly including the signature.",
-                by="storage: credential leak",
+                by=LEAK,
             )
         why = self._why_not(operation)
         if why is not None:
