@@ -1,0 +1,162 @@
+"""A run as text, as Markdown, and as JSON. What is missing or failed is said in its place, never left out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from measure import Samples, spread
+from peers import SUBJECTS
+from targets import REQUIREMENTS, Requirement, Row, Verdict, judge, partner, relative
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["Table", "as_json", "as_markdown", "as_text", "row_table", "verdict_table"]
+
+WORDS = {True: "met", False: "MISSED", None: "not measured"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A title, a head, and lines of cells; the notes come below it."""
+
+    title: str
+    head: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+
+def _short(value: float) -> str:
+    """A figure with three digits that tell something."""
+    size = abs(value)
+    return f"{value:,.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
+
+
+def _cell(values: Sequence[float]) -> str:
+    """A median with its range: `12.3 [11.9..14.0]`."""
+    if not values:
+        return "-"
+    found = spread(values)
+    if len(values) == 1:
+        return _short(found.median)
+    return f"{_short(found.median)} [{_short(found.low)}..{_short(found.high)}]"
+
+
+def row_table(row: Row, samples: Samples, size: Mapping[str, int]) -> Table:
+    """A row's figures: one line a subject, ratios first, then what was measured."""
+    against = [one for one in REQUIREMENTS if one.row == row.name and one.against]
+    compared = {who: one for one in against if (who := partner(one, samples)) and samples.of(who, one.metric)}
+    titles = [f"{row.metrics[one.metric]} ÷ {who}" for who, one in compared.items()]
+    first, *rest = row.metrics.items()
+    lines = [
+        [
+            name,
+            _cell(samples.of(name, first[0])),
+            *(_cell(relative(one, samples, name)) for one in compared.values()),
+            *(_cell(samples.of(name, metric)) for metric, _ in rest),
+        ]
+        for name in samples.values
+    ]
+    lines.sort(key=lambda line: _place(line[0]))
+    notes = [f"{name}: FAILED, {why}" for name, why in samples.failed.items()]
+    return Table(
+        row.title.format(**size), ["", first[1], *titles, *(title for _, title in rest)], lines, notes
+    )
+
+
+def _place(name: str) -> int:
+    """Where a subject stands: as in the table of subjects, others as they came, after them."""
+    names = [one.name for one in SUBJECTS]
+    return names.index(name) if name in names else len(names)
+
+
+def _limit(requirement: Requirement) -> str:
+    words = f"{requirement.sense} {requirement.limit:g}"
+    return words if requirement.goal is None else f"{words} (goal {requirement.goal:g})"
+
+
+def _partner(verdict: Verdict) -> str:
+    return f" ({verdict.partner})" if verdict.requirement.against == "fastest" and verdict.partner else ""
+
+
+def _verdict(verdict: Verdict) -> str:
+    return WORDS[verdict.met] + (", and the goal" if verdict.met and verdict.goal_met else "")
+
+
+def verdict_table(rows: Mapping[str, Samples]) -> Table:
+    """Every requirement on the measured rows, beside its figures."""
+    verdicts = [judge(one, rows[one.row]) for one in REQUIREMENTS if one.row in rows]
+    lines = [
+        [
+            verdict.requirement.text + _partner(verdict),
+            _limit(verdict.requirement),
+            ", ".join(f"{name} {_short(value)}" for name, value in verdict.measured.items()) or "-",
+            _verdict(verdict),
+        ]
+        for verdict in verdicts
+    ]
+    return Table("Requirements (medians)", ["what", "must reach", "measured", ""], lines)
+
+
+def as_text(table: Table) -> str:
+    """A table for a terminal: the first column to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(table.head, *table.lines, strict=True)]
+    right = table.title != "Requirements (medians)"
+
+    def line(cells: Sequence[str]) -> str:
+        first = cells[0].ljust(widths[0])
+        more = (
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width in zip(cells[1:], widths[1:], strict=True)
+        )
+        return "  ".join(["", first, *more]).rstrip()
+
+    parts = [table.title, line(table.head), *map(line, table.lines), *(f"  {note}" for note in table.notes)]
+    return "\n".join(parts)
+
+
+def as_markdown(table: Table) -> str:
+    """A table for a page."""
+
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(cells)} |"
+
+    parts = [
+        f"### {table.title}",
+        "",
+        line(table.head),
+        line(["---"] * len(table.head)),
+        *map(line, table.lines),
+    ]
+    if table.notes:
+        parts += ["", *(f"- {note}" for note in table.notes)]
+    return "\n".join(parts)
+
+
+def as_json(facts: Mapping[str, str], missing: Sequence[str], rows: Mapping[str, Samples]) -> str:
+    """Everything, with each round's value."""
+    verdicts = [judge(one, rows[one.row]) for one in REQUIREMENTS if one.row in rows]
+    return json.dumps(
+        {
+            "facts": dict(facts),
+            "missing": list(missing),
+            "rows": {name: {"values": one.values, "failed": one.failed} for name, one in rows.items()},
+            "requirements": [
+                {
+                    "row": one.requirement.row,
+                    "text": one.requirement.text,
+                    "sense": one.requirement.sense,
+                    "limit": one.requirement.limit,
+                    "goal": one.requirement.goal,
+                    "partner": one.partner,
+                    "measured": dict(one.measured),
+                    "met": one.met,
+                    "goal_met": one.goal_met,
+                }
+                for one in verdicts
+            ],
+        },
+        indent=1,
+    )

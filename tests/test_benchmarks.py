@@ -1,0 +1,103 @@
+"""The benchmarks run and judge rightly. No figure is asserted here."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the benchmarks read /proc")
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """Import one of the harness's modules, which find each other because `run` lies beside them."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(BENCHMARKS)):
+            del sys.modules[name]
+
+
+def test_a_tiny_round_prints_a_table(tmp_path):
+    """A round of a cheap row runs, and prints facts, figures and verdicts."""
+    told, written = tmp_path / "values.json", tmp_path / "table.md"
+    command = [sys.executable, BENCHMARKS / "run", "--quick", "--quiet", "--starts", "3"]
+    done = subprocess.run(
+        [*command, "--only", "inprocess", "--json", told, "--markdown", written],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "kernel: " in done.stdout
+    assert "bare aiohttp" in done.stdout
+    assert "at most 1.5" in done.stdout
+    values = json.loads(told.read_text())
+    assert values["rows"]["inprocess"]["failed"] == {}
+    assert [len(one["ms"]) for one in values["rows"]["inprocess"]["values"].values()] == [3, 3]
+    assert "| in-process: times a bare server's | at most 1.5 |" in written.read_text()
+
+
+def test_a_requirement_is_met_by_the_median_of_every_subject(load):
+    """One of ours that misses makes the requirement missed; a goal is judged beside it."""
+    judge, samples = load("targets").judge, load("measure").Samples()
+    upload = next(one for one in load("targets").REQUIREMENTS if one.metric == "up_mbps")
+    for fast, slow in ((900, 300), (800, 310), (100, 290)):
+        samples.add("ghcr", up_mbps=fast)
+        samples.add("crane", up_mbps=slow)
+        samples.add("olareg", up_mbps=1)
+    verdict = judge(upload, samples)
+    assert (verdict.partner, verdict.met, verdict.goal_met) == ("crane", True, True)
+    assert verdict.measured == {"ghcr": pytest.approx(800 / 310)}
+    samples.add("oci", up_mbps=310)
+    assert judge(upload, samples).met is False
+
+
+def test_what_cannot_be_compared_is_neither_met_nor_missed(load):
+    """A missing peer leaves the requirement open; one of ours that failed its row misses it."""
+    judge, samples = load("targets").judge, load("measure").Samples()
+    ratio = next(
+        one for one in load("targets").REQUIREMENTS if one.row == "images" and one.against == "crane"
+    )
+    samples.add("ghcr", total_s=1.0)
+    assert judge(ratio, samples).met is None
+    samples.fail("ghcr", "PUT of a manifest: 500")
+    assert judge(ratio, samples).met is False
+
+
+def test_rounds_begin_with_another_subject_each(load):
+    """Nobody is always first."""
+    assert [name for _, name in load("rounds").interleaved("ABC", 3)] == list("ABCBCACAB")
+
+
+def test_cpu_time_is_read_from_the_whole_tree(load):
+    """A child's work counts for its parent, while it lives and after."""
+    measure = load("measure")
+    work = "import time\nwhile time.process_time() < 0.1: pass\nprint(flush=True)\ninput()"
+    before = measure.cpu_seconds(os.getpid())
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", work], stdin=pipe, stdout=pipe) as child:
+        child.stdout.readline()
+        assert child.pid in measure.tree(os.getpid())
+        assert measure.cpu_seconds(child.pid) >= 0.09
+        measure.reset_peak(child.pid)
+        assert measure.peak_rss(child.pid) >= measure.rss(child.pid) > 0
+        child.communicate(b"\n", timeout=30)
+    assert measure.cpu_seconds(os.getpid()) - before >= 0.09
+
+
+def test_a_manifest_has_the_size_that_was_asked_for(load):
+    """1 KiB is 1,024 bytes, and no two images are alike."""
+    image = load("wire").image
+    assert len(image("one", 1024).manifest) == 1024
+    assert not set(image("one").digests) & set(image("two").digests)
