@@ -29,15 +29,16 @@ SHOWN = 6000
 
 @functools.cache
 def program_path() -> str:
-    """Return PATH followed by the places where ``.ci/install-clients`` and ``go install`` put programs."""
+    """Return where programs are: the pinned ones of ``.ci/install-clients``, PATH, and Go's own place."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    places = [f"{cache}/pytest-ghcr/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    pinned = f"{cache}/pytest-ghcr/bin"
+    places = ["/usr/local/sbin", "/usr/sbin", "/sbin"]
     paths = os.environ.get("GOPATH", "") or str(Path.home() / "go")
     if go := shutil.which("go"):
         asked = subprocess.run([go, "env", "GOPATH"], capture_output=True, text=True, check=False, timeout=30)
         paths = asked.stdout.strip() or paths
     places += [f"{path}/bin" for path in paths.split(os.pathsep)]
-    return os.pathsep.join([os.environ.get("PATH", os.defpath), *places])
+    return os.pathsep.join([pinned, os.environ.get("PATH", os.defpath), *places])
 
 
 def which(program: str) -> str | None:
