@@ -1,25 +1,66 @@
-"""How a large body goes out: the one place that knows which way is fastest (see `benchmarks/`)."""
+"""How a large body goes in and out: the one place that knows which way is fastest (see `benchmarks/`).
+
+Memory goes out best past the transport, by large sends on the socket itself: half the CPU of `transport.write`,
+and faster than `sendfile`, whose pages the receiver copies one by one.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from functools import cache
 
 from aiohttp import web
 
 from ghcr_sim.exchange import Content
 
-__all__ = ["send_content"]
+__all__ = ["send_content", "tune_allocator"]
 
 _SMALL = 1 << 16
+_PIECE = 1 << 18
+_LARGEST_BUFFER = 24 << 20
 
 
-async def send_content(request: web.BaseRequest, transport: asyncio.Transport, body: Content) -> None:
-    """Send a part of a source, in flat memory.
+@cache
+def tune_allocator() -> None:
+    """Let glibc keep freed memory for the next buffer instead of giving it back to the kernel each time.
+
+    It raises its thresholds to the size of the largest mapping that was freed. Without this, each 256 KiB
+    that arrive cost 64 page faults. Nothing is touched, so nothing is used; other allocators do not care.
+    """
+    bytearray(_LARGEST_BUFFER)
+
+
+async def send_content(
+    request: web.BaseRequest, transport: asyncio.Transport, head: bytes, body: Content
+) -> None:
+    """Send a head, and a part of a source, in flat memory.
 
     Raises:
         ConnectionError: The client has gone.
     """
-    drain = request.writer.drain
-    for piece in body.source.pieces(body.start, body.stop):
-        transport.write(piece)
-        await drain()
+    pieces = body.source.pieces(body.start, body.stop)
+    size = body.stop - body.start
+    if size <= _SMALL:
+        transport.write(b"".join((head, *pieces)))
+        return
+    transport.write(head)
+    if transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size():
+        await _send_past(transport, pieces)
+        return
+    for piece in pieces:
+        view = memoryview(piece)
+        for start in range(0, len(view), _PIECE):
+            transport.write(view[start : start + _PIECE])
+            await request.writer.drain()
+
+
+async def _send_past(transport: asyncio.Transport, pieces: Iterator[bytes | memoryview]) -> None:
+    """Send on a second descriptor of the socket: the transport's own belongs to the transport."""
+    loop = asyncio.get_running_loop()
+    with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
+        sock.setblocking(False)
+        for piece in pieces:
+            await loop.sock_sendall(sock, piece)

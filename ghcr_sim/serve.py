@@ -21,7 +21,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ghcr_sim.assemble import Simulator
-from ghcr_sim.bulk import send_content
+from ghcr_sim.bulk import send_content, tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
 
@@ -108,8 +108,7 @@ class _Reply(web.StreamResponse):
         body = b"" if request.method == "HEAD" else answer.body
         cut = answer.wire.cut_after if answer.wire else None
         if isinstance(body, Content):
-            transport.write(head)
-            await send_content(request, transport, body if cut is None else _shortened(body, cut))
+            await send_content(request, transport, head, body if cut is None else _shortened(body, cut))
         else:
             transport.write(head + body[:cut] if body else head)
             if transport.get_write_buffer_size():
@@ -226,6 +225,7 @@ class Server:
         Raises:
             ServeError: The port is taken, or the address is not this machine's.
         """
+        tune_allocator()
         loop = asyncio.get_running_loop()
         patience = self.simulator.profile.uploads.slow_body_seconds
         self._web = web.Server(

@@ -1,4 +1,4 @@
-"""From a body to a writer: small bodies at once, large ones hashed in a thread while more arrives."""
+"""From a body to a writer."""
 
 from __future__ import annotations
 
@@ -34,27 +34,45 @@ async def pour(body: Body, writer: Writer, *, algorithm: str = "sha256", most: i
         raise _too_large(most)
     if body.length == 0:
         return 0
-    chunks: list[bytes] = []
+    if not writer.blocking:
+        return await _pour_here(body, writer, algorithm, most)
+    return await _pour_in_thread(body, writer, algorithm, most)
+
+
+async def _pour_here(body: Body, writer: Writer, algorithm: str, most: int | None) -> int:
+    """Hash and keep each piece as it comes: a thread for this would cost more than it gives."""
+    total = 0
+    async for piece in body.pieces():
+        total += len(piece)
+        if most is not None and total > most:
+            raise _too_large(most)
+        writer.write((piece,), algorithm)
+    return total
+
+
+async def _pour_in_thread(body: Body, writer: Writer, algorithm: str, most: int | None) -> int:
+    """Write large batches in a thread, so that a slow disk holds up nobody else."""
+    batch: list[bytes] = []
     held = total = 0
     pending: asyncio.Future[None] | None = None
     loop = asyncio.get_running_loop()
     try:
-        async for chunk in body.pieces():
-            chunks.append(chunk)
-            held += len(chunk)
-            total += len(chunk)
+        async for piece in body.pieces():
+            batch.append(piece)
+            held += len(piece)
+            total += len(piece)
             if most is not None and total > most:
                 raise _too_large(most)
             if held >= _BATCH:
                 if pending is not None:
                     await pending
-                pending = loop.run_in_executor(None, writer.write, chunks, algorithm)
-                chunks, held = [], 0
+                pending = loop.run_in_executor(None, writer.write, batch, algorithm)
+                batch, held = [], 0
     finally:
         if pending is not None:
             await _settled(pending)
-        if chunks:
-            writer.write(chunks, algorithm)
+        if batch:
+            writer.write(batch, algorithm)
     return total
 
 

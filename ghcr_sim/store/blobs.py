@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import mmap
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -56,26 +57,27 @@ class Blob(Protocol):
 
 
 class BytesBlob:
-    """A blob in memory, kept in the pieces in which it came."""
+    """A blob in memory, kept in the buffers in which it came."""
 
-    __slots__ = ("_chunks", "digest", "size")
+    __slots__ = ("_buffers", "digest", "size")
     path: str | None = None
 
-    def __init__(self, digest: str, chunks: Sequence[bytes]) -> None:
+    def __init__(self, digest: str, buffers: Sequence[bytes | memoryview]) -> None:
         self.digest = digest
-        self._chunks = chunks
-        self.size = sum(map(len, chunks))
+        self._buffers = buffers
+        self.size = sum(map(len, buffers))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
         """The bytes from `start` up to `stop`, without copying one."""
         at = 0
-        for chunk in self._chunks:
-            end = at + len(chunk)
-            if end > start and at < stop:
-                if start <= at and end <= stop:
-                    yield chunk
-                else:
-                    yield memoryview(chunk)[max(0, start - at) : stop - at]
+        for buffer in self._buffers:
+            end = at + len(buffer)
+            if start <= at and end <= stop and len(buffer) <= PIECE:
+                yield buffer
+            elif end > start and at < stop:
+                view = memoryview(buffer)[max(0, start - at) : stop - at]
+                for offset in range(0, len(view), PIECE):
+                    yield view[offset : offset + PIECE]
             if end >= stop:
                 return
             at = end
@@ -112,6 +114,9 @@ class FileBlob:
 
 class Writer(Protocol):
     """An unfinished blob."""
+
+    blocking: bool
+    """Whether `write` may wait for a disk, so that it had better run in a thread."""
 
     @property
     def size(self) -> int:
@@ -198,43 +203,90 @@ class _HashingWriter:
 
 
 class MemoryWriter(_HashingWriter):
-    """An unfinished blob in memory. Small writes are gathered, large ones kept as they came."""
+    """An unfinished blob in memory: a small one in the pieces that came, a large one in slabs.
 
-    __slots__ = ("_chunks",)
-    _SMALL = 1 << 14
+    Slabs are mapped with huge pages where the system has them: for a large upload the kernel's page faults
+    cost more than the hashing does.
+    """
+
+    __slots__ = ("_chunks", "_room", "_slabs")
+    blocking = False
+    _SMALL = PIECE
+    _SLAB = 64 * PIECE
 
     def __init__(self) -> None:
         super().__init__()
         self._chunks: list[bytes] = []
+        self._slabs: list[memoryview] = []
+        self._room = 0
 
     def write(self, chunks: Sequence[bytes], algorithm: str = "sha256") -> None:
         """Append."""
         self._hashed(chunks, algorithm)
         for chunk in chunks:
-            self.size += len(chunk)
-            if self._chunks and len(chunk) < self._SMALL and len(self._chunks[-1]) < self._SMALL:
-                self._chunks[-1] += chunk
-            else:
+            if not self._slabs and self.size + len(chunk) <= self._SMALL:
                 self._chunks.append(chunk)
+            else:
+                self._fill(chunk)
+            self.size += len(chunk)
 
-    def mark(self) -> tuple[int, list[bytes], _Hasher | None]:
+    def _fill(self, chunk: bytes) -> None:
+        """Copy a chunk into the slabs."""
+        if not self._slabs:
+            self._chunks = [b"".join(self._chunks)]
+        rest = memoryview(chunk)
+        while rest:
+            if not self._room:
+                self._slabs.append(_slab(self._SLAB))
+                self._room = self._SLAB
+            start = self._SLAB - self._room
+            part = rest[: self._room]
+            self._slabs[-1][start : start + len(part)] = part
+            self._room -= len(part)
+            rest = rest[len(part) :]
+
+    def mark(self) -> tuple[int, list[bytes], int, int, _Hasher | None]:
         """Where the writer stands."""
-        return self.size, list(self._chunks), self._hasher and self._hasher.copy()
+        return (
+            self.size,
+            list(self._chunks),
+            len(self._slabs),
+            self._room,
+            self._hasher and self._hasher.copy(),
+        )
 
     def rollback(self, mark: object) -> None:
         """Forget what was written since `mark`."""
         assert isinstance(mark, tuple)
-        self.size, self._chunks, self._hasher = mark
+        self.size, self._chunks, slabs, self._room, self._hasher = mark
+        del self._slabs[slabs:]
+
+    def _buffers(self) -> tuple[bytes | memoryview, ...]:
+        if not self._slabs:
+            return (b"".join(self._chunks),)
+        last = self._slabs[-1][: self._SLAB - self._room].toreadonly()
+        return (*self._chunks, *(slab.toreadonly() for slab in self._slabs[:-1]), last)
 
     def finish(self, digest: str) -> Blob:
         """The blob."""
-        self._check(digest, self._chunks)
-        return BytesBlob(digest, tuple(self._chunks))
+        buffers = self._buffers()
+        self._check(digest, buffers)
+        return BytesBlob(digest, buffers)
 
     def discard(self) -> None:
         """Forget everything."""
-        self._chunks = []
-        self.size = 0
+        self._chunks, self._slabs, self._room, self.size = [], [], 0, 0
+
+
+def _slab(size: int) -> memoryview:
+    """Memory that the system hands out when it is first touched."""
+    if not hasattr(mmap, "MAP_ANONYMOUS"):
+        return memoryview(bytearray(size))
+    slab = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):
+            slab.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(slab)
 
 
 class FileWriter(_HashingWriter):
@@ -245,6 +297,7 @@ class FileWriter(_HashingWriter):
     """
 
     __slots__ = ("_file", "path")
+    blocking = True
 
     def __init__(self, path: Path) -> None:
         super().__init__()
