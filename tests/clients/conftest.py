@@ -1,0 +1,72 @@
+"""Fixtures for the tests that drive real clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from clients.content import Layout, write_layout
+from clients.setting import NAME, Door, Home
+from tools import require_name
+
+from ghcr_sim.threads import ThreadServer
+from ghcr_sim.tls import Authority
+
+ALPN = ("http/1.1",)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from pytest_ghcr.simulator import Ghcr
+
+__all__ = ["authority", "door", "home", "layout", "make_layout", "public"]
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    """One private authority for all tests: making one costs time, and nothing of a test goes into it."""
+    return Authority.create()
+
+
+@pytest.fixture(params=["http", "tls"])
+def door(request: pytest.FixtureRequest, ghcr: Ghcr, authority: Authority, tmp_path: Path) -> Iterator[Door]:
+    """A test's own fake: over plain HTTP, and again over TLS with the private authority. It takes one token."""
+    if request.param == "http":
+        yield Door(ghcr, ghcr.host, token=ghcr.token)
+        return
+    require_name(NAME)
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    (certificates / "ca.crt").write_bytes(authority.pem)
+    with ThreadServer(ghcr.simulator, tls=authority.server_context(NAME, alpn=ALPN)) as server:
+        yield Door(ghcr, f"{NAME}:{server.port}", certificates, token=ghcr.token)
+
+
+@pytest.fixture
+def home(door: Door, tmp_path: Path) -> Home:
+    """A home of the client's own, so that nothing of the user's is read or written."""
+    return Home.make(tmp_path / "home", door)
+
+
+@pytest.fixture
+def public(door: Door) -> str:
+    """The digest of `acme/public:v1`: an image for two platforms in a public package, there from the start."""
+    seeded = door.ghcr.seed("acme/public:v1", platforms=["linux/amd64", "linux/arm64"], visibility="public")
+    return str(seeded.digest)
+
+
+@pytest.fixture
+def make_layout(tmp_path: Path) -> Callable[..., Layout]:
+    """Write OCI layouts; see `write_layout`."""
+
+    def make(tag: str = "v1", *, size: int = 3000) -> Layout:
+        return write_layout(tmp_path / f"layout-{tag}", tag, size=size)
+
+    return make
+
+
+@pytest.fixture
+def layout(make_layout: Callable[..., Layout]) -> Layout:
+    """A small image in an OCI layout, to push."""
+    return make_layout()
