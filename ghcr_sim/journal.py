@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
+
+from urllib.parse import unquote
 
 from ghcr_sim.exchange import Content, Request, Response
 from ghcr_sim.route import Operation
@@ -46,10 +49,33 @@ class Record(NamedTuple):
     leak: bool = False
 
     def line(self) -> str:
-        """The record as a line for people."""
-        what = f"{self.method} {self.target}"
+        """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
+        what = f"{self.method} {_LONG.sub(_shorter, unquote(self.target))}"
         leak = "  CREDENTIAL LEAK" if self.leak else ""
-        return f"{self.status:3} {self.operation:15} {what}  {self.received}/{self.sent} B  {self.seconds * 1e3:.1f} ms  {self.by}{leak}"
+        size = f"{_size(self.received)} in" if self.received else f"{_size(self.sent)} out"
+        return (
+            f"{self.status:3}  {self.operation:15}  {what:62}  {size:>12}  {self.seconds * 1e3:6.1f} ms{leak}"
+        )
+
+
+_LONG = re.compile(
+    r"(?P<keep>sha(?:256|512):[0-9a-f]{8})[0-9a-f]{56,}|(?P<id>/[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}"
+)
+
+
+def _shorter(match: re.Match[str]) -> str:
+    """The start of a digest or of an upload's id: enough to know it by."""
+    return (match["keep"] or match["id"]) + "…"
+
+
+def _size(size: int) -> str:
+    """A size with at most four digits."""
+    number = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if number < 1024:  # noqa: PLR2004 - the unit is full
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1024
+    return f"{number:.1f} GiB"
 
 
 class Journal:

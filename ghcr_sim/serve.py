@@ -172,6 +172,10 @@ def _broken() -> Response:
     return Response(500, headers, body, by="serve")
 
 
+def _is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
 class Server:
     """A simulator on a port, in the running loop. Use it as `async with Server(simulator) as server:`.
 
@@ -180,6 +184,9 @@ class Server:
         host: The address to listen on. Loopback, unless you say otherwise.
         port: The port; 0 takes a free one.
         tls: A context to serve HTTPS with; None serves plain HTTP.
+        storage_url: `scheme://host:port` under which clients reach this very server by another name. Loopback
+            has two names (127.0.0.1 and localhost); any other address needs one, or blobs are redirected to
+            the same origin.
         grace: Seconds that requests under way may take when the server stops.
 
     Attributes:
@@ -193,6 +200,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
+        storage_url: str | None = None,
         grace: float = 0.1,
     ) -> None:
         self.simulator = simulator
@@ -200,6 +208,10 @@ class Server:
         self._host = host
         self._tls = tls
         self._grace = grace
+        if storage_url is not None:
+            simulator.storage.origin = storage_url.rstrip("/")
+        elif not _is_loopback(host):
+            simulator.storage.origin = ""
         self._web: web.Server[web.BaseRequest] | None = None
         self._listener: asyncio.Server | None = None
 

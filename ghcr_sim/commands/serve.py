@@ -33,6 +33,7 @@ def run(
     tls_dir: Path | None,
     tls_names: tuple[str, ...],
     credentials: Path | None,
+    storage_url: str | None,
     public: bool,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
@@ -41,20 +42,23 @@ def run(
         GhcrSimError: Something in the configuration does not hold; nothing was served.
     """
     accounts = load_accounts(credentials) if credentials else Accounts(open_house=True)
+    log = _Log()
     simulator = Simulator(
         profile,
         store=_open(store, read_only=read_only),
         accounts=accounts,
         visibility="public" if public else "private",
-        listener=_log,
+        listener=log,
     )
     try:
         for path in seeds:
             for seeded in simulator.seed_path(path, seed_as):
                 _say(f"seeded {seeded.repository}: {', '.join(seeded.tags) or 'no tag'}")
         context, ca = _tls(tls_dir, (host, *tls_names)) if tls else (None, None)
-        asyncio.run(_serve(Server(simulator, host=host, port=port, tls=context, grace=_GRACE), ca, accounts))
+        server = Server(simulator, host=host, port=port, tls=context, storage_url=storage_url, grace=_GRACE)
+        asyncio.run(_serve(server, ca, accounts))
     finally:
+        log.flush()
         simulator.close()
 
 
@@ -97,8 +101,24 @@ async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:
         _say("stopping")
 
 
-def _log(record: Record) -> None:
-    _say(record.line())
+class _Log:
+    """One line a request, written a few at a time: a system call for each would cost as much as the answer."""
+
+    _DELAY = 0.05
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+
+    def __call__(self, record: Record) -> None:
+        if not self._records:
+            asyncio.get_running_loop().call_later(self._DELAY, self.flush)
+        self._records.append(record)
+
+    def flush(self) -> None:
+        """Write what has gathered."""
+        records, self._records = self._records, []
+        if records:
+            _say("\n".join(record.line() for record in records))
 
 
 def _say(line: str) -> None:

@@ -34,7 +34,8 @@ class StorageHost:
     """Signs addresses and answers them.
 
     Attributes:
-        origin: `scheme://host:port` of the storage host; None derives it from the name that was dialled.
+        origin: `scheme://host:port` of the storage host. None derives it from the name that was dialled. The
+            empty string is the same origin: the server knows no second name, so no credential can leak to it.
     """
 
     def __init__(self, profile: Profile, store: Store, clock: Clock, key: bytes) -> None:
@@ -49,7 +50,10 @@ class StorageHost:
 
     def redirect(self, blob: Blob, request: Request) -> Response:
         """The 307 to a blob (row 6.1), without a digest header."""
-        origin = self.origin or other_origin(request)
+        if self.origin is None:
+            origin = other_origin(request)
+        else:
+            origin = self.origin or f"{request.scheme}://{request.authority}"
         octets = ("content-type", "application/octet-stream")
         return redirect(307, origin + self._signed(blob.digest), octets)
 
@@ -80,7 +84,7 @@ class StorageHost:
 
     def answer(self, operation: Operation, request: Request) -> Response:
         """Serve a signed address (GET and HEAD)."""
-        if "authorization" in request.headers:
+        if "authorization" in request.headers and self.origin != "":
             return self._refuse(
                 self._profile.storage.bearer_status,
                 "AuthenticationFailed",
