@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +18,6 @@ ALPN = ("http/1.1",)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytest_ghcr.simulator import Ghcr
 
@@ -31,7 +32,7 @@ def authority() -> Authority:
 
 @pytest.fixture(params=["http", "tls"])
 def door(request: pytest.FixtureRequest, ghcr: Ghcr, authority: Authority, tmp_path: Path) -> Iterator[Door]:
-    """A test's own fake: over plain HTTP, and again over TLS with the private authority. It takes one token."""
+    """A test's own fake: over plain HTTP, and again over TLS with the private authority."""
     if request.param == "http":
         yield Door(ghcr, ghcr.host, token=ghcr.token)
         return
@@ -44,14 +45,18 @@ def door(request: pytest.FixtureRequest, ghcr: Ghcr, authority: Authority, tmp_p
 
 
 @pytest.fixture
-def home(door: Door, tmp_path: Path) -> Home:
-    """A home of the client's own, so that nothing of the user's is read or written."""
-    return Home.make(tmp_path / "home", door)
+def home(door: Door) -> Iterator[Home]:
+    """A home of the client's own, so that nothing of the user's is read or written.
+
+    Its path is short: podman refuses a long one, and sockets have no room for it.
+    """
+    with tempfile.TemporaryDirectory(prefix="h-", ignore_cleanup_errors=True) as root:
+        yield Home.make(Path(root), door)
 
 
 @pytest.fixture
 def public(door: Door) -> str:
-    """The digest of `acme/public:v1`: an image for two platforms in a public package, there from the start."""
+    """The digest of `acme/public:v1`: an image for two platforms that anybody may pull."""
     seeded = door.ghcr.seed("acme/public:v1", platforms=["linux/amd64", "linux/arm64"], visibility="public")
     return str(seeded.digest)
 

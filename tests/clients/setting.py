@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tools import program_path, run
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
     from pathlib import Path
     from subprocess import CompletedProcess
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["NAME", "USER", "Door", "Home"]
 
 NAME = "registry.test"
-"""A name of loopback that no client takes for localhost, to which several speak plain HTTP whatever is said."""
+"""A name of loopback that is not localhost: to that one several clients speak plain HTTP, always."""
 
 USER = "octocat"
 
