@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import SecretStr
-
 from ghcr_sim.auth.accounts import Accounts, Credential
 from ghcr_sim.auth.guard import Guard
 from ghcr_sim.auth.realm import Realm
@@ -37,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["Simulator"]
 
 _FORM = 1 << 16
+_SIDES = {"token": "token", "storage": "storage"}
+"""First word of an operation → who answers it, where that is not the registry."""
+
 _LANDING = b"<!DOCTYPE html><title>GitHub Packages</title><h1>GitHub Packages</h1><p>This is a fake of ghcr.io.</p>\n"
 
 
@@ -95,9 +96,7 @@ class Simulator:
         self.token = ""
         if accounts is None:
             self.token = self._ids.token("ghp_")
-            accounts = Accounts(
-                (Credential(login="octocat", token=SecretStr(self.token), owners=frozenset({"*"})),)
-            )
+            accounts = Accounts((Credential(login="octocat", token=self.token, owners=frozenset({"*"})),))
         self.accounts = accounts
         key = self._ids.key()
         self.storage = StorageHost(self.profile, self.store, self.clock, key)
@@ -116,10 +115,10 @@ class Simulator:
         counted = _Counted(body)
         operation: Operation | None = None
         answer: Response | None = None
-        api = True
+        by = "registry"
         try:
             operation = parse(request.method, request.target)
-            api = not operation.name.startswith("storage")
+            by = _SIDES.get(operation.name.partition(".")[0], by)
             answer = self.faults.before(operation)
             if answer is None:
                 self._limiter.check(operation)
@@ -130,7 +129,7 @@ class Simulator:
             answer = self._dresser.refusal(Refusal("SIZE_INVALID", f"the body broke off: {error}"))
         finally:
             if answer is not None:
-                answer = self._dresser.dress(answer, api=api)
+                answer = self._dresser.dress(answer, by=by)
             self.journal.write(start, request, operation, answer, counted.read)
         return answer
 

@@ -52,6 +52,9 @@ def cli() -> None:
     "--credentials", type=click.Path(path_type=Path), help="Exactly these credentials exist (TOML)."
 )
 @click.option(
+    "--storage-url", metavar="URL", help="Another name of this server, for blobs; loopback has two anyway."
+)
+@click.option(
     "--public/--private", default=False, help="Who may read packages that are pushed or seeded. [private]"
 )
 def serve(**options: Any) -> None:

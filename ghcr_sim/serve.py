@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
@@ -24,6 +25,7 @@ from ghcr_sim.assemble import Simulator
 from ghcr_sim.bulk import send_content, tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
+from ghcr_sim.http2 import AlpnSwitch, Http2Server
 
 __all__ = ["Server"]
 
@@ -183,7 +185,8 @@ class Server:
         simulator: What answers.
         host: The address to listen on. Loopback, unless you say otherwise.
         port: The port; 0 takes a free one.
-        tls: A context to serve HTTPS with; None serves plain HTTP.
+        tls: A context to serve HTTPS with; None serves plain HTTP. HTTP/2 is spoken to whom the context agrees
+            on it with, as `Authority.server_context(alpn=offered())` makes it.
         storage_url: `scheme://host:port` under which clients reach this very server by another name. Loopback
             has two names (127.0.0.1 and localhost); any other address needs one, or blobs are redirected to
             the same origin.
@@ -212,7 +215,8 @@ class Server:
             simulator.storage.origin = storage_url.rstrip("/")
         elif not _is_loopback(host):
             simulator.storage.origin = ""
-        self._web: web.Server[web.BaseRequest] | None = None
+        self._web: web.Server | None = None
+        self._http2 = Http2Server(simulator, patience=simulator.profile.uploads.slow_body_seconds)
         self._listener: asyncio.Server | None = None
 
     @property
@@ -246,9 +250,12 @@ class Server:
             auto_decompress=False,
             read_bufsize=_READ_BUFFER,
         )
+        factory: Callable[[], asyncio.BaseProtocol] = self._web
+        if self._tls is not None:
+            factory = partial(AlpnSwitch, self._http2, self._web)
         try:
             self._listener = await loop.create_server(
-                self._web, self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
+                factory, self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
             )
         except OSError as error:
             why = error.strerror or str(error)
@@ -263,7 +270,7 @@ class Server:
             return
         self._listener.close()
         self._web.pre_shutdown()
-        await self._web.shutdown(self._grace)
+        await asyncio.gather(self._web.shutdown(self._grace), self._http2.shutdown(self._grace))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._listener.wait_closed(), 1)
         self._listener = self._web = None

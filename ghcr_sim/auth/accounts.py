@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from typing import Any, ClassVar, Literal
 
 from ghcr_sim.errors import CredentialsError
 
@@ -23,16 +22,20 @@ Kind = Literal["classic", "github_token", "fine_grained", "app"]
 ALL_SCOPES: frozenset[Scope] = frozenset({"read:packages", "write:packages", "delete:packages"})
 
 
-class _Data(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Data:
+    """What pydantic shall do when a file is read: unknown keys are errors."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
 
+@dataclass(frozen=True, slots=True)
 class Credential(_Data):
     """One token of one account.
 
     Attributes:
         login: Whose it is.
-        token: The secret.
+        token: The secret. It is in no repr.
         kind: A classic PAT, a workflow's `GITHUB_TOKEN`, a fine-grained PAT or an App's own token. GHCR
             refuses the last two.
         scopes: What it was made for. `write:packages` includes `read:packages`; deleting is apart.
@@ -43,8 +46,8 @@ class Credential(_Data):
         revoked: Whether it is dead already.
     """
 
-    login: str = Field(min_length=1)
-    token: SecretStr
+    login: str
+    token: str = field(repr=False)
     kind: Kind = "classic"
     scopes: frozenset[Scope] = ALL_SCOPES
     owners: frozenset[str] = frozenset()
@@ -67,6 +70,7 @@ class Credential(_Data):
         return "*" in self.owners or owner in (self.owners or {self.login.lower()})
 
 
+@dataclass(frozen=True, slots=True)
 class Owner(_Data):
     """A namespace's settings.
 
@@ -79,6 +83,7 @@ class Owner(_Data):
     actions_may_write: bool = True
 
 
+@dataclass(frozen=True, slots=True)
 class Package(_Data):
     """A package that exists from the start, or will have these rights when it does.
 
@@ -88,13 +93,14 @@ class Package(_Data):
     """
 
     visibility: Literal["public", "private", "internal"] = "private"
-    roles: dict[str, Literal["read", "write", "admin"]] = Field(default_factory=dict)
+    roles: dict[str, Literal["read", "write", "admin"]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
 class _File(_Data):
     credential: tuple[Credential, ...]
-    owner: dict[str, Owner] = Field(default_factory=dict)
-    package: dict[str, Package] = Field(default_factory=dict)
+    owner: dict[str, Owner] = field(default_factory=dict)
+    package: dict[str, Package] = field(default_factory=dict)
 
 
 def fingerprint(secret: str) -> bytes:
@@ -121,14 +127,14 @@ class Accounts:
         packages: dict[str, Package] | None = None,
         open_house: bool = False,
     ) -> None:
-        self._by_secret = {fingerprint(c.token.get_secret_value()): c for c in credentials}
+        self._by_secret = {fingerprint(c.token): c for c in credentials}
         self._owners = owners or {}
         self.packages = packages or {}
         self.open_house = open_house
 
     def add(self, credential: Credential) -> None:
         """Let one more credential exist, or replace the one with the same secret."""
-        self._by_secret[fingerprint(credential.token.get_secret_value())] = credential
+        self._by_secret[fingerprint(credential.token)] = credential
 
     def find(self, secret: str, *, login: str | None = None) -> Credential | None:
         """The credential with this secret, dead or alive.
@@ -166,7 +172,7 @@ _PREFIXES = ("ghp_", "gho_", "ghs_", "ghu_", "github_pat_")
 
 def _guest_of_the_house(login: str, secret: str) -> Credential:
     kind: Kind = "fine_grained" if secret.startswith("github_pat_") else "classic"
-    return Credential(login=login, token=SecretStr(secret), kind=kind, owners=frozenset({"*"}))
+    return Credential(login=login, token=secret, kind=kind, owners=frozenset({"*"}))
 
 
 def load_accounts(path: Path) -> Accounts:
@@ -183,10 +189,12 @@ def load_accounts(path: Path) -> Accounts:
         raise CredentialsError(
             f"the credentials file {path} is not TOML; docs/credentials.md shows one"
         ) from None
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - it takes longer to import than to serve
+
     try:
-        file = _File.model_validate(data)
+        file = TypeAdapter(_File).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise CredentialsError(f"credentials file {path}: {field}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"]))
+        raise CredentialsError(f"credentials file {path}: {where}: {first['msg']}") from None
     return Accounts(file.credential, owners=file.owner, packages=file.package)

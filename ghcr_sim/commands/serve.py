@@ -77,13 +77,14 @@ def _tls(directory: Path | None, names: tuple[str, ...]) -> tuple[ssl.SSLContext
     """A context, and where its CA's certificate is."""
     import tempfile  # noqa: PLC0415 - only HTTPS needs them
 
+    from ghcr_sim.http2 import offered  # noqa: PLC0415 - the same
     from ghcr_sim.tls import Authority  # noqa: PLC0415 - the same
 
     where = directory or Path(tempfile.mkdtemp(prefix="ghcr-sim-"))
     where.mkdir(parents=True, exist_ok=True)
     authority = Authority.create()
     authority.write(where)
-    return authority.server_context(*names), where / "ca.crt"
+    return authority.server_context(*names, alpn=offered()), where / "ca.crt"
 
 
 async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:

@@ -26,24 +26,25 @@ class Dresser:
         self._second = 0
         self._date = ("date", "")
 
-    def dress(self, answer: Response, *, api: bool = True) -> Response:
+    def dress(self, answer: Response, *, by: str = "registry") -> Response:
         """Add what is the same on every answer (ghcr-wire section 0).
 
         Args:
             answer: What a room said.
-            api: Whether it comes from the registry's side; the storage host knows nothing of its version.
+            by: Who answers the operation: `registry`; `token`, the realm, whose 401 tells the version too
+                (row 2.7); or `storage`, another host, which knows nothing of all this.
         """
         now = self._clock.now()
         if int(now) != self._second:
             self._second = int(now)
             self._date = ("date", http_date(now))
-        status, headers, body, wire, by = answer
+        status, headers, body, wire, room = answer
         headers += (self._date,)
-        if api:
-            headers += self._plain if status != _UNAUTHORIZED else self._challenged
+        if by != "storage":
+            headers += self._challenged if status == _UNAUTHORIZED and by == "registry" else self._plain
             if self._request_id:
                 headers += (("x-github-request-id", self._ids.request(self._second)),)
-        return Response(status, headers, body, wire, by)
+        return Response(status, headers, body, wire, room)
 
     def refusal(self, refusal: Refusal) -> Response:
         """The answer that a refusal becomes; its body is the specification's."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, get_type_hints
 
 from ghcr_sim.errors import ProfileError
-from ghcr_sim.profiles.model import Profile
+from ghcr_sim.profiles.model import Answer, Profile
 
 __all__ = ["load_profile", "profile_names"]
 
@@ -35,21 +34,49 @@ def _read(path: Path) -> dict[str, Any]:
 @lru_cache(maxsize=32)
 def _named(name: str) -> Profile:
     if name.endswith(".toml"):
-        return _build(_read(Path(name)), name)
-    if name not in profile_names():
+        return _validated(_read(Path(name)), name)
+    path = _HERE / f"{name}.toml"
+    if not name.isidentifier() or not path.exists():
         raise ProfileError(
             f"no profile {name!r}: take one of {', '.join(profile_names())}, or a path to a .toml file"
         )
-    return _build(_read(_HERE / f"{name}.toml"), name)
+    return _trusted(_read(path))
 
 
-def _build(data: dict[str, Any], where: str) -> Profile:
+def _trusted(data: dict[str, Any]) -> Profile:
+    """A profile of ours. A test validates them; each start need not: importing pydantic takes longer than all else."""
+    sections: dict[str, Any] = {}
+    for field in fields(Profile):
+        value = data[field.name]
+        if isinstance(value, dict):
+            value = _SECTIONS[field.name](**{key: _frozen(item, field.name) for key, item in value.items()})
+        sections[field.name] = value
+    return Profile(**sections)
+
+
+def _frozen(value: Any, section: str) -> Any:
+    """TOML's lists as what the sections hold."""
+    if not isinstance(value, list):
+        return value
+    return Answer(*value) if section == "refusals" else tuple(value)
+
+
+_SECTIONS: dict[str, Any] = {
+    name: kind for name, kind in get_type_hints(Profile).items() if is_dataclass(kind)
+}
+
+
+def _validated(data: dict[str, Any], where: str) -> Profile:
+    """A profile of anybody's."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - see `_trusted`
+
     try:
-        return Profile.model_validate(data)
+        profile: Profile = TypeAdapter(Profile).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise ProfileError(f"profile {where}: {field}: {first['msg']}") from None
+    return profile
 
 
 def load_profile(name: str | Profile = "ghcr", **changes: Any) -> Profile:
@@ -65,7 +92,7 @@ def load_profile(name: str | Profile = "ghcr", **changes: Any) -> Profile:
     profile = name if isinstance(name, Profile) else _named(name)
     if not changes:
         return profile
-    data = profile.model_dump()
+    data = asdict(profile)
     for key, value in changes.items():
         *sections, field = key.split("__")
         place = data
@@ -76,4 +103,4 @@ def load_profile(name: str | Profile = "ghcr", **changes: Any) -> Profile:
                 f"a profile has no field {key.replace('__', '.')!r}; docs/profiles.md lists them"
             )
         place[field] = value
-    return _build(data, profile.name)
+    return _validated(data, profile.name)

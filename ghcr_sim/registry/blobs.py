@@ -30,7 +30,7 @@ def find(store: Store, operation: Operation) -> Blob:
 def head(profile: Profile, store: Store, operation: Operation) -> Response:
     """Whether a blob is there, and how large; never redirected (row 6.2)."""
     blob = find(store, operation)
-    headers = (("content-length", str(blob.size)), _BYTES)
+    headers: tuple[tuple[str, str], ...] = (("content-length", str(blob.size)), _BYTES)
     if profile.blobs.digest_on_head:
         headers += (("docker-content-digest", blob.digest), ("accept-ranges", "bytes"))
     return Response(200, headers)

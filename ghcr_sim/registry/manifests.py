@@ -29,7 +29,7 @@ def get(profile: Profile, store: Store, operation: Operation, request: Request) 
         raise Refusal("MANIFEST_UNKNOWN")
     if profile.manifests.accept == "oci" and manifest.media_type in _STRICT:
         _check_accept(profile, manifest.media_type, request)
-    headers = (
+    headers: tuple[tuple[str, str], ...] = (
         ("content-length", str(len(manifest.content))),
         ("content-type", manifest.media_type),
         ("docker-content-digest", manifest.digest),
