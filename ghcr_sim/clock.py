@@ -15,6 +15,9 @@ __all__ = ["Clock", "Ids", "http_date"]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_SHORTEST = 0x1000
+"""The groups of a request id have four digits at least (ghcr-wire row 0.5)."""
+
 
 class Clock:
     """Seconds since 1970, as the fake sees them.
@@ -58,7 +61,7 @@ class Ids:
 
     def __init__(self, seed: int | None = None) -> None:
         self._random = random.Random(seed) if seed is not None else random.SystemRandom()
-        self._start = self._random.getrandbits(20)
+        self._start = _SHORTEST + self._random.getrandbits(20)
         self._count = 0
 
     def uuid(self) -> str:
