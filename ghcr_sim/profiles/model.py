@@ -38,7 +38,7 @@ class Headers(_Section):
     """Header fields that the specification does not ask for."""
 
     api_version: Annotated[bool, "send `docker-distribution-api-version: registry/2.0`"]
-    api_version_on_challenge: Annotated[bool, "send it on 401 answers too"]
+    api_version_on_challenge: Annotated[bool, "send it on the registry's 401 answers too"]
     request_id: Annotated[bool, "send `x-github-request-id`"]
     etag: Annotated[bool, "send the quoted digest as `etag` with a manifest"]
 
