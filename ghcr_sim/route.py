@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from ghcr_sim.oci import Refusal, check_repository, check_tag, parse_digest
 
-__all__ = ["OPERATIONS", "READS", "WRITES", "Operation", "format_target", "parse"]
+__all__ = ["OPERATIONS", "READS", "WRITES", "Operation", "escaped_path", "format_target", "parse"]
 
 _BY_KIND: dict[str, dict[str, str]] = {
     "ping": {"GET": "ping", "HEAD": "ping"},
@@ -182,3 +182,12 @@ def format_target(operation: Operation) -> str:
     path = template.format(repository=operation.repository, reference=operation.reference)
     query = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in operation.query)
     return f"{path}?{query}" if query else path
+
+
+def escaped_path(operation: Operation) -> str:
+    """The path behind `/v2/` as one escaped word, a digest cut at its colon.
+
+    So GHCR names it when it sends a client to github.com (ghcr-wire row 3.11).
+    """
+    path = format_target(operation).partition("?")[0].removeprefix("/v2/")
+    return quote(path.partition(":")[0], safe="")

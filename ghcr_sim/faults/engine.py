@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from ghcr_sim.exchange import Response
 from ghcr_sim.faults.rules import Rule, make_rule
-from ghcr_sim.route import Operation
+from ghcr_sim.route import Operation, escaped_path
 
 __all__ = ["Faults"]
 
@@ -49,9 +47,9 @@ class Faults:
 
 
 def _dressed(answer: Response, operation: Operation) -> Response:
-    """Put the package's name into a location (ghcr-wire row 3.11)."""
+    """Put what was asked for into a location (ghcr-wire row 3.11)."""
     if not any(name == "location" for name, _ in answer.headers):
         return answer
-    package = quote(operation.repository.partition("/")[2], safe="")
-    headers = tuple((k, v.format(name=package) if k == "location" else v) for k, v in answer.headers)
+    path = escaped_path(operation)
+    headers = tuple((k, v.format(path=path) if k == "location" else v) for k, v in answer.headers)
     return answer._replace(headers=headers)

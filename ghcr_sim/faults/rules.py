@@ -28,7 +28,7 @@ class Rule:
 
     Attributes:
         operation: Which operation fails.
-        answer: What goes out instead; `{name}` in a location is the package's.
+        answer: What goes out instead; `{path}` in a location is what was asked for.
         times: How often; None is always.
         repository: Only there, or everywhere.
         met: How often it happened.

@@ -9,7 +9,7 @@ from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.media import OCI_INDEX
 from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry.answers import json_answer, redirect
-from ghcr_sim.route import Operation
+from ghcr_sim.route import Operation, escaped_path
 from ghcr_sim.store import Store
 
 __all__ = ["catalog", "referrers", "tags"]
@@ -76,8 +76,7 @@ def referrers(profile: Profile, store: Store, operation: Operation) -> Response:
     if profile.referrers.answer == "not_found":
         raise Refusal("MANIFEST_UNKNOWN")
     if profile.referrers.answer == "see_other":
-        name = quote(operation.repository.partition("/")[2], safe="")
-        return redirect(303, f"https://github.com/-/v2/packages/container/package/{name}")
+        return redirect(303, f"https://github.com/-/v2/packages/container/package/{escaped_path(operation)}")
     wanted = operation.one("artifactType")
     # A plus sign that a client forgot to escape comes as a blank, which no media type has.
     kind = wanted.replace(" ", "+") if wanted else None
