@@ -78,7 +78,7 @@ class Store:
         """Take a blob from one repository; whether it was there."""
         if self.blob(repository, digest) is None:
             return False
-        del self._change(repository).blobs[digest]
+        self._change(repository).blobs.pop(digest, None)
         return True
 
     def put_manifest(self, repository: str, manifest: Manifest, tags: Iterable[str] = ()) -> None:

@@ -52,14 +52,17 @@ class Manifest:
         if not isinstance(document, dict):
             return cls(digest, media_type, content)
         subject = document.get("subject")
+        referred = subject.get("digest") if isinstance(subject, dict) else None
         config = document.get("config")
-        artifact_type = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
+        artifact_type = document.get("artifactType") or (
+            config.get("mediaType") if isinstance(config, dict) else None
+        )
         annotations = document.get("annotations")
         return cls(
             digest,
             media_type,
             content,
-            subject=subject.get("digest") if isinstance(subject, dict) else None,
+            subject=referred if isinstance(referred, str) else None,
             artifact_type=artifact_type if isinstance(artifact_type, str) else None,
             annotations=annotations if isinstance(annotations, dict) else None,
         )

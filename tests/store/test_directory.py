@@ -1,0 +1,570 @@
+"""The store in a directory: the contract, its files, its lock, and other programs at work in it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from store.content import contents, image, index, listed, manifest, push, read, upload
+from store.contract import A, B, StoreContract
+
+from ghcr_sim.errors import StoreError, StoreLocked
+from ghcr_sim.oci import Refusal
+from ghcr_sim.oci.digests import digest_of
+from ghcr_sim.oci.media import OCI_INDEX
+from ghcr_sim.store import BytesBlob, DigestMismatch, DirectoryStore, FileBlob, OverlayStore, Store
+
+TAG = "org.opencontainers.image.ref.name"
+
+
+class TestContract(StoreContract):
+    @pytest.fixture
+    def store(self, tmp_path):
+        self.open = DirectoryStore(tmp_path / "registry")
+        yield self.open
+        self.open.close()
+
+    def reopened(self, store):
+        root = store._root
+        store.close()
+        self.open = DirectoryStore(root)
+        return self.open
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "registry"
+
+
+@pytest.fixture
+def store(root):
+    store = DirectoryStore(root)
+    yield store
+    store.close()
+
+
+def blob_file(root: Path, name: str, digest: str) -> Path:
+    return root / name / "blobs" / digest.replace(":", "/")
+
+
+def entries(root: Path, name: str) -> list[dict]:
+    return json.loads((root / name / "index.json").read_text())["manifests"]
+
+
+# -- what lies on the disk
+
+
+def test_a_repository_is_a_layout(root, store):
+    """The files are those of the image layout specification, and nothing else."""
+    one, two = image(store, A, "one", ["v1"]), image(store, A, "two")
+    assert json.loads((root / A / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
+    assert entries(root, A) == [
+        {"mediaType": one.media_type, "digest": one.digest, "size": one.size, "annotations": {TAG: "v1"}},
+        {"mediaType": two.media_type, "digest": two.digest, "size": two.size},
+    ]
+    state = store.repository(A)
+    assert {f"sha256:{path.name}" for path in (root / A / "blobs/sha256").iterdir()} == {
+        *state.blobs,
+        *state.manifests,
+    }
+    assert sorted(path.name for path in (root / A).iterdir()) == ["blobs", "index.json", "oci-layout"]
+
+
+def test_names_that_a_layout_uses_are_escaped(root, store):
+    """A component that would collide with a layout's own files gets a leading underscore on disk."""
+    names = [
+        A,
+        f"{A}/blobs",
+        f"{A}/blobs/sha256",
+        "index.json",
+        "oci-layout/blobs/index.json",
+        "blobs",
+        "acme",
+    ]
+    made = {name: image(store, name, name, ["v1"]) for name in names}
+    assert (root / "acme/app/_blobs/_blobs").is_dir() is False
+    assert (root / "acme/app/_blobs/index.json").is_file()
+    assert (root / "_oci-layout/_blobs/_index.json/index.json").is_file()
+    store.close()
+    for again in (DirectoryStore(root), OverlayStore(root)):
+        assert again.names() == sorted(names)
+        assert {name: again.manifest(name, "v1") for name in names} == made
+        again.close()
+
+
+def test_any_layout_is_a_repository_if_its_name_is_one(root, store):
+    """Layouts that were put into the directory count; those with impossible names are left out."""
+    image(store, A, "one", ["v1"])
+    for place in ("moved/here", "Upper/case", "_blobs", "_other", "x/blobs/y", "a..b"):
+        shutil.copytree(root / A, root / place)
+    assert store.names() == [A, "blobs", "moved/here"]
+    assert store.manifest("moved/here", "v1") == store.manifest(A, "v1")
+    assert store.repository("Upper/case") is None
+    assert store.repository("../registry/acme/app") is None
+    assert store.repository("_blobs") is None
+
+
+def test_a_bad_name_is_refused_before_a_file_is_touched(root, store):
+    """A name that is none cannot be written to, and a digest that is none is unknown."""
+    for name in ("../out", "acme/../../out", "/out", "", "Acme", "a//b"):
+        with pytest.raises(Refusal, match="NAME_INVALID"):
+            push(store, name, b"one")
+        assert store.blob(name, digest_of(b"one")) is None
+    push(store, A, b"one")
+    assert store.blob(A, "sha256:../../../oci-layout") is None
+    assert store.blob(A, "md5:" + "0" * 32) is None
+    assert listed(root.parent) == ["registry"]
+
+
+def test_what_others_wrote_into_the_index_stays(root, store):
+    """Annotations, platforms and entries that are not understood survive a push."""
+    one = image(store, A, "one", ["v1"])
+    path = root / A / "index.json"
+    document = json.loads(path.read_text())
+    document["annotations"] = {"who": "a tool"}
+    document["manifests"][0]["platform"] = {"os": "linux"}
+    strange = [
+        {"mediaType": "a b", "digest": one.digest},
+        {"digest": "sha256:short"},
+        7,
+        {"mediaType": one.media_type, "digest": one.digest, "size": 1, "annotations": {TAG: "v1"}},
+    ]
+    document["manifests"] += strange
+    path.write_text(json.dumps(document))
+    two = image(store, A, "two", ["v2"])
+    after = json.loads(path.read_text())
+    assert after["annotations"] == {"who": "a tool"}
+    assert [entry["digest"] for entry in after["manifests"][:2]] == [one.digest, two.digest]
+    assert after["manifests"][0]["platform"] == {"os": "linux"}
+    assert after["manifests"][2:] == strange
+    store.delete_manifest(A, one.digest)
+    assert entries(root, A)[1:] == [{"mediaType": "a b", "digest": one.digest}, *strange[1:3]]
+
+
+def test_children_are_found_through_an_index_alone(root, store):
+    """An index deep down leads to its children; what a build cache lists there stays a blob."""
+    child = image(store, A, "child")
+    cache = push(store, A, b"cache")
+    inner = index(store, A, [child])
+    listed = [
+        {"mediaType": OCI_INDEX, "digest": inner.digest, "size": inner.size},
+        {"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": cache, "size": 5},
+        {"mediaType": child.media_type, "digest": digest_of(b"not copied"), "size": 9},
+    ]
+    outer = manifest({"manifests": listed}, OCI_INDEX)
+    store.put_manifest(A, outer, ["v1"])
+    store.close()
+    path = root / A / "index.json"
+    document = json.loads(path.read_text())
+    document["manifests"] = [entry for entry in document["manifests"] if entry["digest"] == outer.digest]
+    path.write_text(json.dumps(document))
+    again = OverlayStore(root)
+    assert list(again.repository(A).manifests) == [outer.digest, inner.digest, child.digest]
+    assert again.blob(A, child.digest) is None
+    assert read(again.blob(A, cache)) == b"cache"
+
+
+def test_the_first_of_two_entries_has_the_tag(root, store):
+    """Where an index says a tag twice, the first entry counts, as it does for skopeo."""
+    one, two = image(store, A, "one", ["v1"]), image(store, A, "two", ["v2"])
+    path = root / A / "index.json"
+    path.write_text(path.read_text().replace('"v2"', '"v1"'))
+    assert store.manifest(A, "v1") == one
+    assert store.manifest(A, two.digest) == two
+    store.put_manifest(A, one, ["v3"])
+    assert [entry.get("annotations") for entry in entries(root, A)] == [{TAG: "v1"}, {TAG: "v3"}, None]
+
+
+def test_a_null_list_is_an_empty_one(root, store):
+    """A tool that writes null for no manifests has written a layout."""
+    push(store, A, b"one")
+    (root / A / "index.json").write_text('{"schemaVersion": 2, "manifests": null}')
+    assert store.repository(A).manifests == {}
+    made = image(store, A, "one", ["v1"])
+    assert [entry["digest"] for entry in entries(root, A)] == [made.digest]
+
+
+# -- uploads, mounts, deletes
+
+
+def test_an_upload_is_moved_and_a_mount_is_linked(root, store):
+    """Neither costs a second copy of the bytes, and nothing stays in the spool."""
+    digest = push(store, A, b"one")
+    store.put_blob(B, store.blob(A, digest))
+    first, second = blob_file(root, A, digest), blob_file(root, B, digest)
+    assert first.samefile(second)
+    store.put_blob(B, store.blob(A, digest))
+    assert listed(root / "_uploads") == []
+
+
+def test_a_mount_is_copied_where_the_disk_cannot_link(root, store, monkeypatch):
+    """A file system without hard links only costs the copy."""
+
+    def refuse(*args):
+        raise PermissionError(1, "no links here")
+
+    digest = push(store, A, b"one")
+    monkeypatch.setattr(os, "link", refuse)
+    store.put_blob(B, store.blob(A, digest))
+    assert read(store.blob(B, digest)) == b"one"
+    assert not blob_file(root, A, digest).samefile(blob_file(root, B, digest))
+
+
+def test_a_strangers_file_is_copied_and_checked(tmp_path, root, store):
+    """A file outside the directory does not become part of it, and its digest is checked."""
+    path = tmp_path / "mine"
+    path.write_bytes(b"one")
+    store.put_blob(A, FileBlob(digest_of(b"one"), str(path), 3))
+    path.write_bytes(b"two")
+    assert read(store.blob(A, digest_of(b"one"))) == b"one"
+    with pytest.raises(DigestMismatch):
+        store.put_blob(A, FileBlob(digest_of(b"one"), str(path), 3))
+    with pytest.raises(DigestMismatch):
+        store.put_blob(A, BytesBlob(digest_of(b"three"), [b"four"]))
+    with pytest.raises(StoreError, match="cannot copy"):
+        store.put_blob(A, FileBlob(digest_of(b"one"), str(tmp_path / "nothing"), 3))
+    assert listed(root / "_uploads") == []
+
+
+def test_a_mount_of_a_blob_that_is_gone_says_so(root, store):
+    """A handle whose file another program removed cannot be mounted."""
+    digest = push(store, A, b"one")
+    blob = store.blob(A, digest)
+    blob_file(root, A, digest).unlink()
+    with pytest.raises(StoreError, match="gone or damaged"):
+        store.put_blob(B, blob)
+    upload_gone = upload(store, b"two")
+    Path(upload_gone.path).unlink()
+    with pytest.raises(StoreError, match="No such file"):
+        store.put_blob(B, upload_gone)
+
+
+def test_a_digest_that_is_both_blob_and_manifest_keeps_its_file(root, store):
+    """Deleting the one leaves the other."""
+    made = manifest({"layers": []})
+    for _ in range(2):
+        push(store, A, made.content)
+        store.put_manifest(A, made, ["v1"])
+        assert store.delete_blob(A, made.digest)
+        assert store.blob(A, made.digest) is None
+        assert store.manifest(A, "v1") == made
+        push(store, A, made.content)
+        assert store.delete_manifest(A, made.digest)
+        assert read(store.blob(A, made.digest)) == made.content
+    assert blob_file(root, A, made.digest).is_file()
+
+
+def test_what_is_deleted_leaves_the_disk(root, store):
+    """Without a snapshot or a fork at once; with one the bytes wait in the trash until close."""
+    made = image(store, A, "one", ["v1"])
+    digest = push(store, A, b"one")
+    store.delete_blob(A, digest)
+    store.delete_manifest(A, made.digest)
+    assert not blob_file(root, A, digest).exists()
+    assert not blob_file(root, A, made.digest).exists()
+    assert not (root / "_trash").exists()
+    digest = push(store, A, b"one")
+    fork = store.fork()
+    store.delete_blob(A, digest)
+    assert not blob_file(root, A, digest).exists()
+    assert (root / "_trash").exists()
+    assert read(fork.blob(A, digest)) == b"one"
+    store.close()
+    assert listed(root) == ["_lock", "acme"]
+    assert fork.blob(A, digest).path is None
+
+
+def test_a_repository_that_was_made_since_leaves_no_trace(root, store):
+    """After a restore its directories are gone, but not those of a repository below it."""
+    image(store, "a/b/c", "one", ["v1"])
+    snapshot = store.snapshot()
+    image(store, "a/b", "two", ["v1"])
+    image(store, "x/y/z", "three", ["v1"])
+    push(store, "x/y/z", b"one", "sha512")
+    store.set_visibility("x/y/z", "public")
+    store.restore(snapshot)
+    assert store.names() == ["a/b/c"]
+    assert listed(root / "a/b") == ["c"]
+    assert not (root / "x").exists()
+    assert json.loads((root / "_packages.json").read_text()) == {}
+
+
+# -- the lock
+
+
+def test_there_is_one_writer(root, store):
+    """A second one is refused at once, told by whom and what to do; an overlay needs no lock."""
+    with pytest.raises(StoreLocked, match=rf"{root} is open for writing by this very process; .*overlay"):
+        DirectoryStore(root)
+    OverlayStore(root)
+    code = (
+        "import sys\n"
+        "from ghcr_sim.store import DirectoryStore\n"
+        "from ghcr_sim.errors import StoreLocked\n"
+        "try: DirectoryStore(sys.argv[1])\n"
+        "except StoreLocked as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert f"by process {os.getpid()};" in done.stdout
+    store.close()
+    DirectoryStore(root).close()
+
+
+def test_an_unknown_holder_is_another_process(root, store):
+    """A lock file without a number still says that somebody holds it."""
+    (root / "_lock").write_text("")
+    with pytest.raises(StoreLocked, match="by another process"):
+        DirectoryStore(root)
+
+
+def test_a_closed_store_does_not_write(root, store):
+    """After `close` another process may write, so this one refuses to."""
+    digest = push(store, A, b"one")
+    store.close()
+    for write in (
+        store.writer,
+        lambda: store.set_visibility(A, "public"),
+        lambda: store.delete_blob(A, digest),
+    ):
+        with pytest.raises(StoreError, match="was closed; open it again"):
+            write()
+    with pytest.raises(StoreError, match="was closed"):
+        store.restore(store.snapshot())
+    assert read(store.blob(A, digest)) == b"one"
+
+
+def test_leftovers_are_swept_when_a_store_opens(root, store):
+    """Unfinished uploads and the trash of a dead process are gone."""
+    store.close()
+    for name in ("_uploads", "_trash/acme"):
+        (root / name).mkdir(parents=True)
+        (root / name / "left").write_text("over")
+    DirectoryStore(root).close()
+    assert listed(root) == ["_lock"]
+
+
+# -- directories that cannot be used
+
+
+def test_a_file_is_no_directory(tmp_path):
+    """A file where the directory should be is one clear line, and is left alone."""
+    path = tmp_path / "file"
+    path.write_text("mine")
+    with pytest.raises(StoreError, match=r"file is not a directory; name one that exists\Z"):
+        DirectoryStore(path)
+    with pytest.raises(StoreError, match=r"cannot make .*below: Not a directory\Z"):
+        DirectoryStore(path / "below")
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize("call", ["mkdir", "makedirs", "scandir"])
+def test_a_directory_that_may_not_be_used(tmp_path, monkeypatch, call):
+    """Without permission to make, read or write there is one clear line, and no lock stays behind."""
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, refuse)
+        with pytest.raises(StoreError, match=r"cannot \w+ \S+: Permission denied\Z"):
+            DirectoryStore(tmp_path)
+    DirectoryStore(tmp_path).close()
+
+
+def test_a_layout_itself_is_not_a_store(root, store):
+    """Who names the layout in place of the directory around it is told so, and nothing is written there."""
+    image(store, A, "one", ["v1"])
+    before = listed(root / A)
+    with pytest.raises(StoreError, match="app is itself an OCI layout; name the directory that holds it"):
+        DirectoryStore(root / A)
+    assert listed(root / A) == before
+
+
+def test_a_full_disk_changes_nothing(root, store, monkeypatch):
+    """Where the index cannot be written, the store says so and still shows what is on disk."""
+    image(store, A, "one", ["v1"])
+    store.set_visibility(A, "public")
+    before = contents(store)
+    made = manifest({"layers": []})
+    real = os.replace
+
+    def full(source, target):
+        if str(target).endswith("index.json"):
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StoreError, match=r"cannot write .*index.json: No space left on device"):
+        store.put_manifest(A, made, ["v1", "v2"])
+    monkeypatch.undo()
+    after = contents(store)
+    after[A]["blobs"].pop(made.digest)
+    assert after == before
+    store.put_manifest(A, made, ["v2"])
+    assert store.manifest(A, "v2") == made
+
+
+# -- packages
+
+
+def test_a_package_without_an_entry_has_the_default(root, store):
+    """What the constructor was given counts only where nothing was said."""
+    image(store, A, "one", ["v1"])
+    image(store, B, "two", ["v1"])
+    store.set_visibility(B, "internal")
+    store.set_role(A, "mona", "read")
+    store.close()
+    again = DirectoryStore(root, visibility="public")
+    assert again.repository(A).visibility == "public"
+    assert again.repository(A).roles == {"mona": "read"}
+    assert again.repository(B).visibility == "internal"
+    assert json.loads((root / "_packages.json").read_text()) == {
+        A: {"roles": {"mona": "read"}},
+        B: {"visibility": "internal"},
+    }
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "Expecting"),
+        ("[1]", "items"),
+        ('{"a": 1}', "keys"),
+        ('{"a": {"roles": []}}', "items"),
+        ('{"a": {"color": "red"}}', "a has an unknown key 'color'"),
+        (
+            '{"a": {"visibility": "secret"}}',
+            "a has visibility 'secret', not one of public, private, internal",
+        ),
+        ('{"a": {"roles": {"mona": "king"}}}', "a gives mona the role 'king', not one of read, write, admin"),
+    ],
+)
+def test_damaged_packages_are_named(root, text, why):
+    """`_packages.json` is checked when the store opens, and the error names file and fault."""
+    root.mkdir()
+    (root / "_packages.json").write_text(text)
+    for kind in (DirectoryStore, OverlayStore):
+        with pytest.raises(StoreError, match=rf"_packages.json is damaged: .*{why}.*; repair or remove it"):
+            kind(root)
+    (root / "_packages.json").unlink()
+    DirectoryStore(root).close()
+
+
+def test_packages_are_followed(root, store):
+    """An edit of `_packages.json` is noticed, also its removal; a snapshot keeps what it had."""
+    image(store, A, "one", ["v1"])
+    snapshot = store.snapshot()
+    (root / "_packages.json").write_text(
+        json.dumps({A: {"visibility": "public", "roles": {"mona": "admin"}}})
+    )
+    assert store.repository(A).visibility == "public"
+    assert store.repository(A).roles == {"mona": "admin"}
+    assert snapshot.repositories[A].visibility is None
+    (root / "_packages.json").unlink()
+    assert store.repository(A).visibility == "private"
+
+
+# -- other programs
+
+
+def test_a_layout_that_appears_is_served(root, store):
+    """A layout that another program copies into the directory is there at the next access."""
+    image(store, A, "one", ["v1"])
+    assert store.repository("copied") is None
+    shutil.copytree(root / A, root / "copied")
+    assert store.manifest("copied", "v1") == store.manifest(A, "v1")
+    shutil.rmtree(root / "copied")
+    assert store.repository("copied") is None
+
+
+def test_a_blob_that_appears_is_found(root, store):
+    """A file that is named by its digest is a blob at once, and can be mounted and deleted."""
+    push(store, A, b"one")
+    digest = digest_of(b"late")
+    assert store.blob(A, digest) is None
+    path = blob_file(root, A, digest)
+    path.write_bytes(b"late")
+    assert read(store.blob(A, digest)) == b"late"
+    assert store.blob(A, digest) is store.blob(A, digest)
+    assert read(store.find_blob(digest)) == b"late"
+    store.put_blob(B, store.blob(A, digest))
+    assert store.delete_blob(A, digest)
+    assert not path.exists()
+    assert read(store.blob(B, digest)) == b"late"
+
+
+def test_an_index_that_changes_is_read_again(root, store):
+    """Another program's tags count from the next access, and a push here keeps them."""
+    one, two = image(store, A, "one", ["v1"]), image(store, A, "two", ["v2"])
+    path = root / A / "index.json"
+    path.write_text(path.read_text().replace('"v1"', '"other"'))
+    assert list(store.repository(A).tags) == ["other", "v2"]
+    store.put_manifest(A, two, ["v3"])
+    assert [entry["annotations"][TAG] for entry in entries(root, A)] == ["other", "v2", "v3"]
+    assert store.manifest(A, "other") == one
+
+
+def test_a_half_written_index_is_waited_for(root, store, caplog):
+    """While another program writes an index in place, what was read before is served."""
+    one = image(store, A, "one", ["v1"])
+    path = root / A / "index.json"
+    whole = path.read_text()
+    path.write_text(whole[:50])
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert store.manifest(A, "v1") == one
+    assert (
+        len([record for record in caplog.records if "what was read before is served" in record.message]) == 1
+    )
+    with pytest.raises(StoreError, match=r"index.json was changed by another program and cannot be read"):
+        store.put_manifest(A, one, ["v2"])
+    assert path.read_text() == whole[:50]
+    path.write_text(whole.replace('"v1"', '"v7"'))
+    store.put_manifest(A, one, ["v8"])
+    assert list(store.repository(A).tags) == ["v7", "v8"]
+
+
+def test_an_index_that_comes_back_can_be_written_again(root, store):
+    """A file that was moved away and back is the one that was read."""
+    one = image(store, A, "one", ["v1"])
+    path, aside = root / A / "index.json", root / A / "aside"
+    path.rename(aside)
+    path.write_text("{")
+    assert store.manifest(A, "v1") == one
+    aside.replace(path)
+    store.put_manifest(A, one, ["v2"])
+    assert list(store.repository(A).tags) == ["v1", "v2"]
+
+
+# -- the store in memory beside it
+
+
+def test_a_fork_takes_file_blobs_into_any_store(root, store):
+    """A blob of a directory may be put into a store in memory, and back."""
+    digest = push(store, A, b"one")
+    memory = Store()
+    memory.put_blob(A, store.blob(A, digest))
+    assert read(memory.blob(A, digest)) == b"one"
+    store.put_blob("back", memory.blob(A, digest))
+    assert "LayoutBlob" in repr(store.blob("back", digest))
+
+
+def test_opening_reads_no_layout(root, store, monkeypatch):
+    """Opening a directory reads none of its layouts; a repository is read when it is asked for."""
+    for number in range(5):
+        image(store, f"acme/app{number}", str(number), ["v1"])
+    store.close()
+    again = DirectoryStore(root)
+    assert again._layouts == {}
+    assert again.manifest("acme/app3", "v1")
+    assert list(again._layouts) == ["acme/app3"]
+    again.close()
