@@ -59,9 +59,9 @@ def cli() -> None:
 )
 def serve(**options: Any) -> None:
     """Serve a local ghcr.io until Ctrl-C or SIGTERM."""
-    from ghcr_sim.commands.serve import run  # noqa: PLC0415 - `--help` should not import a server
+    from ghcr_sim.commands.serve import Options, run  # noqa: PLC0415 - `--help` should not import a server
 
-    run(**options)
+    run(Options(**options))
 
 
 @cli.command()
@@ -81,9 +81,7 @@ def main() -> None:
         status = 2
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ghcr-sim"
-        click.echo(
-            f"{where}: {error.format_message().rstrip('.')}; `{where} --help` lists what there is.", err=True
-        )
+        click.echo(f"{where}: {error.format_message()} See `{where} --help`.", err=True)
         status = error.exit_code
     except click.Abort:
         status = 130

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from aiohttp import BasicAuth, ClientSession
+from aiohttp import ClientSession
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import GhcrSimError
@@ -79,7 +80,10 @@ class _Client:
     async def login(self) -> None:
         """Change the token for a bearer at the realm, as every client does."""
         query = {"service": "ghcr.io", "scope": f"repository:{_NAME}:pull,push"}
-        async with self._http.get("/token", params=query, auth=BasicAuth("octocat", self._token)) as answer:
+        basic = base64.b64encode(f"octocat:{self._token}".encode()).decode()
+        async with self._http.get(
+            "/token", params=query, headers={"Authorization": f"Basic {basic}"}
+        ) as answer:
             self._bearer = (await answer.json())["token"]
 
     def _ask(self, method: str, path: str, **more: Any) -> Any:

@@ -6,6 +6,8 @@ import asyncio
 import signal
 import ssl
 import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from ghcr_sim.assemble import Simulator
@@ -14,77 +16,95 @@ from ghcr_sim.errors import StoreError
 from ghcr_sim.journal import Record
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Store
+from ghcr_sim.store.repository import Visibility
 
-__all__ = ["run"]
+__all__ = ["Options", "run"]
 
 _GRACE = 5.0
 
 
-def run(
-    *,
-    host: str,
-    port: int,
-    profile: str,
-    store: Path | None,
-    read_only: bool,
-    seeds: tuple[Path, ...],
-    seed_as: str | None,
-    tls: bool,
-    tls_dir: Path | None,
-    tls_names: tuple[str, ...],
-    credentials: Path | None,
-    storage_url: str | None,
-    public: bool,
-) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The command's options, by the names that `cli` gives them."""
+
+    host: str
+    port: int
+    profile: str
+    store: Path | None
+    read_only: bool
+    seeds: tuple[Path, ...]
+    seed_as: str | None
+    tls: bool
+    tls_dir: Path | None
+    tls_names: tuple[str, ...]
+    credentials: Path | None
+    storage_url: str | None
+    public: bool
+
+    @property
+    def visibility(self) -> Visibility:
+        """Who may read what is pushed or seeded."""
+        return "public" if self.public else "private"
+
+
+def run(options: Options) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
         GhcrSimError: Something in the configuration does not hold; nothing was served.
     """
-    accounts = load_accounts(credentials) if credentials else Accounts(open_house=True)
+    accounts = load_accounts(options.credentials) if options.credentials else Accounts(open_house=True)
     log = _Log()
-    simulator = Simulator(
-        profile,
-        store=_open(store, read_only=read_only),
-        accounts=accounts,
-        visibility="public" if public else "private",
-        listener=log,
-    )
-    try:
-        for path in seeds:
-            for seeded in simulator.seed_path(path, seed_as):
+    with ExitStack() as at_the_end:
+        store = _open(options)
+        at_the_end.callback(store.close)
+        simulator = Simulator(
+            options.profile, store=store, accounts=accounts, visibility=options.visibility, listener=log
+        )
+        at_the_end.callback(simulator.close)
+        at_the_end.callback(log.flush)
+        for path in options.seeds:
+            for seeded in simulator.seed_path(path, options.seed_as):
                 _say(f"seeded {seeded.repository}: {', '.join(seeded.tags) or 'no tag'}")
-        context, ca = _tls(tls_dir, (host, *tls_names)) if tls else (None, None)
-        server = Server(simulator, host=host, port=port, tls=context, storage_url=storage_url, grace=_GRACE)
+        context, ca = _tls(options, at_the_end) if options.tls else (None, None)
+        server = Server(
+            simulator,
+            host=options.host,
+            port=options.port,
+            tls=context,
+            storage_url=options.storage_url,
+            grace=_GRACE,
+        )
         asyncio.run(_serve(server, ca, accounts))
-    finally:
-        log.flush()
-        simulator.close()
 
 
-def _open(path: Path | None, *, read_only: bool) -> Store:
-    if path is None:
-        if read_only:
+def _open(options: Options) -> Store:
+    """The store that was asked for."""
+    if options.store is None:
+        if options.read_only:
             raise StoreError("--read-only needs a directory to read: add --store DIR")
         return Store()
     from ghcr_sim.store.directory import DirectoryStore  # noqa: PLC0415 - memory needs no lock
     from ghcr_sim.store.overlay import OverlayStore  # noqa: PLC0415 - the same
 
-    return OverlayStore(path) if read_only else DirectoryStore(path)
+    kind = OverlayStore if options.read_only else DirectoryStore
+    return kind(options.store, visibility=options.visibility)
 
 
-def _tls(directory: Path | None, names: tuple[str, ...]) -> tuple[ssl.SSLContext, Path]:
-    """A context, and where its CA's certificate is."""
+def _tls(options: Options, at_the_end: ExitStack) -> tuple[ssl.SSLContext, Path]:
+    """A context, and where its CA's certificate is; a directory that nobody asked for goes at the end."""
     import tempfile  # noqa: PLC0415 - only HTTPS needs them
 
     from ghcr_sim.http2 import offered  # noqa: PLC0415 - the same
     from ghcr_sim.tls import Authority  # noqa: PLC0415 - the same
 
-    where = directory or Path(tempfile.mkdtemp(prefix="ghcr-sim-"))
+    where = options.tls_dir
+    if where is None:
+        where = Path(at_the_end.enter_context(tempfile.TemporaryDirectory(prefix="ghcr-sim-")))
     where.mkdir(parents=True, exist_ok=True)
     authority = Authority.create()
     authority.write(where)
-    return authority.server_context(*names, alpn=offered()), where / "ca.crt"
+    return authority.server_context(options.host, *options.tls_names, alpn=offered()), where / "ca.crt"
 
 
 async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:
