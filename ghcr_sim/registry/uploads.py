@@ -223,9 +223,12 @@ class Uploads:
         return most - session.writer.size if most else None
 
     def _sweep(self) -> None:
-        """Drop sessions that nobody will finish."""
+        """Drop sessions that nobody will finish. They lie in the order in which they were started."""
         oldest = self._clock.now() - self._profile.uploads.lifetime
-        for session in [s for s in self._sessions.values() if s.started <= oldest and not s.busy]:
+        while self._sessions:
+            session = next(iter(self._sessions.values()))
+            if session.started > oldest or session.busy:
+                return
             self._drop(session)
 
     def _drop(self, session: _Session) -> None:
