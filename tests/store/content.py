@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "TAG",
+    "blob_file",
     "contents",
     "descriptor",
+    "entries",
     "image",
     "index",
     "layer",
@@ -27,6 +30,10 @@ __all__ = [
     "read",
     "upload",
 ]
+
+
+TAG = "org.opencontainers.image.ref.name"
+"""The annotation that makes an entry of an index a tag."""
 
 
 def upload(store: Store, data: bytes, digest: str | None = None) -> Blob:
@@ -101,6 +108,17 @@ def index(store: Store, repository: str, children: Iterable[Manifest], tags: Ite
     made = manifest({"manifests": listed}, OCI_INDEX)
     store.put_manifest(repository, made, tags)
     return made
+
+
+def blob_file(root: Path, repository: str, digest: str) -> Path:
+    """Where a blob or manifest of an unescaped name lies."""
+    return root / repository / "blobs" / digest.replace(":", "/")
+
+
+def entries(root: Path, repository: str) -> list[dict[str, Any]]:
+    """What a layout's index lists."""
+    found: list[dict[str, Any]] = json.loads((root / repository / "index.json").read_text())["manifests"]
+    return found
 
 
 def listed(directory: Path) -> list[str]:

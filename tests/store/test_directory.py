@@ -1,26 +1,21 @@
-"""The store in a directory: the contract, its files, its lock, and other programs at work in it."""
+"""The store in a directory: the contract, and the files that it writes."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from store.content import contents, image, index, listed, manifest, push, read, upload
+from store.content import TAG, blob_file, entries, image, index, listed, manifest, push, read, upload
 from store.contract import A, B, StoreContract
 
-from ghcr_sim.errors import StoreError, StoreLocked
+from ghcr_sim.errors import StoreError
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.oci.media import OCI_INDEX
-from ghcr_sim.store import BytesBlob, DigestMismatch, DirectoryStore, FileBlob, OverlayStore, Store
-
-TAG = "org.opencontainers.image.ref.name"
+from ghcr_sim.store import BytesBlob, DigestMismatch, DirectoryStore, FileBlob, OverlayStore
 
 
 class TestContract(StoreContract):
@@ -35,29 +30,6 @@ class TestContract(StoreContract):
         store.close()
         self.open = DirectoryStore(root)
         return self.open
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def store(root):
-    store = DirectoryStore(root)
-    yield store
-    store.close()
-
-
-def blob_file(root: Path, name: str, digest: str) -> Path:
-    return root / name / "blobs" / digest.replace(":", "/")
-
-
-def entries(root: Path, name: str) -> list[dict]:
-    return json.loads((root / name / "index.json").read_text())["manifests"]
-
-
-# -- what lies on the disk
 
 
 def test_a_repository_is_a_layout(root, store):
@@ -190,9 +162,6 @@ def test_a_null_list_is_an_empty_one(root, store):
     assert [entry["digest"] for entry in entries(root, A)] == [made.digest]
 
 
-# -- uploads, mounts, deletes
-
-
 def test_an_upload_is_moved_and_a_mount_is_linked(root, store):
     """Neither costs a second copy of the bytes, and nothing stays in the spool."""
     digest = push(store, A, b"one")
@@ -293,278 +262,3 @@ def test_a_repository_that_was_made_since_leaves_no_trace(root, store):
     assert listed(root / "a/b") == ["c"]
     assert not (root / "x").exists()
     assert json.loads((root / "_packages.json").read_text()) == {}
-
-
-# -- the lock
-
-
-def test_there_is_one_writer(root, store):
-    """A second one is refused at once, told by whom and what to do; an overlay needs no lock."""
-    with pytest.raises(StoreLocked, match=rf"{root} is open for writing by this very process; .*overlay"):
-        DirectoryStore(root)
-    OverlayStore(root)
-    code = (
-        "import sys\n"
-        "from ghcr_sim.store import DirectoryStore\n"
-        "from ghcr_sim.errors import StoreLocked\n"
-        "try: DirectoryStore(sys.argv[1])\n"
-        "except StoreLocked as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, root], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert f"by process {os.getpid()};" in done.stdout
-    store.close()
-    DirectoryStore(root).close()
-
-
-def test_an_unknown_holder_is_another_process(root, store):
-    """A lock file without a number still says that somebody holds it."""
-    (root / "_lock").write_text("")
-    with pytest.raises(StoreLocked, match="by another process"):
-        DirectoryStore(root)
-
-
-def test_a_closed_store_does_not_write(root, store):
-    """After `close` another process may write, so this one refuses to."""
-    digest = push(store, A, b"one")
-    store.close()
-    for write in (
-        store.writer,
-        lambda: store.set_visibility(A, "public"),
-        lambda: store.delete_blob(A, digest),
-    ):
-        with pytest.raises(StoreError, match="was closed; open it again"):
-            write()
-    with pytest.raises(StoreError, match="was closed"):
-        store.restore(store.snapshot())
-    assert read(store.blob(A, digest)) == b"one"
-
-
-def test_leftovers_are_swept_when_a_store_opens(root, store):
-    """Unfinished uploads and the trash of a dead process are gone."""
-    store.close()
-    for name in ("_uploads", "_trash/acme"):
-        (root / name).mkdir(parents=True)
-        (root / name / "left").write_text("over")
-    DirectoryStore(root).close()
-    assert listed(root) == ["_lock"]
-
-
-# -- directories that cannot be used
-
-
-def test_a_file_is_no_directory(tmp_path):
-    """A file where the directory should be is one clear line, and is left alone."""
-    path = tmp_path / "file"
-    path.write_text("mine")
-    with pytest.raises(StoreError, match=r"file is not a directory; name one that exists\Z"):
-        DirectoryStore(path)
-    with pytest.raises(StoreError, match=r"cannot make .*below: Not a directory\Z"):
-        DirectoryStore(path / "below")
-    assert path.read_text() == "mine"
-
-
-@pytest.mark.parametrize("call", ["mkdir", "makedirs", "scandir"])
-def test_a_directory_that_may_not_be_used(tmp_path, monkeypatch, call):
-    """Without permission to make, read or write there is one clear line, and no lock stays behind."""
-
-    def refuse(*args, **kwargs):
-        raise PermissionError(13, "Permission denied")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, call, refuse)
-        with pytest.raises(StoreError, match=r"cannot \w+ \S+: Permission denied\Z"):
-            DirectoryStore(tmp_path)
-    DirectoryStore(tmp_path).close()
-
-
-def test_a_layout_itself_is_not_a_store(root, store):
-    """Who names the layout in place of the directory around it is told so, and nothing is written there."""
-    image(store, A, "one", ["v1"])
-    before = listed(root / A)
-    with pytest.raises(StoreError, match="app is itself an OCI layout; name the directory that holds it"):
-        DirectoryStore(root / A)
-    assert listed(root / A) == before
-
-
-def test_a_full_disk_changes_nothing(root, store, monkeypatch):
-    """Where the index cannot be written, the store says so and still shows what is on disk."""
-    image(store, A, "one", ["v1"])
-    store.set_visibility(A, "public")
-    before = contents(store)
-    made = manifest({"layers": []})
-    real = os.replace
-
-    def full(source, target):
-        if str(target).endswith("index.json"):
-            raise OSError(28, "No space left on device")
-        real(source, target)
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(StoreError, match=r"cannot write .*index.json: No space left on device"):
-        store.put_manifest(A, made, ["v1", "v2"])
-    monkeypatch.undo()
-    after = contents(store)
-    after[A]["blobs"].pop(made.digest)
-    assert after == before
-    store.put_manifest(A, made, ["v2"])
-    assert store.manifest(A, "v2") == made
-
-
-# -- packages
-
-
-def test_a_package_without_an_entry_has_the_default(root, store):
-    """What the constructor was given counts only where nothing was said."""
-    image(store, A, "one", ["v1"])
-    image(store, B, "two", ["v1"])
-    store.set_visibility(B, "internal")
-    store.set_role(A, "mona", "read")
-    store.close()
-    again = DirectoryStore(root, visibility="public")
-    assert again.repository(A).visibility == "public"
-    assert again.repository(A).roles == {"mona": "read"}
-    assert again.repository(B).visibility == "internal"
-    assert json.loads((root / "_packages.json").read_text()) == {
-        A: {"roles": {"mona": "read"}},
-        B: {"visibility": "internal"},
-    }
-    again.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("{", "Expecting"),
-        ("[1]", "items"),
-        ('{"a": 1}', "keys"),
-        ('{"a": {"roles": []}}', "items"),
-        ('{"a": {"color": "red"}}', "a has an unknown key 'color'"),
-        (
-            '{"a": {"visibility": "secret"}}',
-            "a has visibility 'secret', not one of public, private, internal",
-        ),
-        ('{"a": {"roles": {"mona": "king"}}}', "a gives mona the role 'king', not one of read, write, admin"),
-    ],
-)
-def test_damaged_packages_are_named(root, text, why):
-    """`_packages.json` is checked when the store opens, and the error names file and fault."""
-    root.mkdir()
-    (root / "_packages.json").write_text(text)
-    for kind in (DirectoryStore, OverlayStore):
-        with pytest.raises(StoreError, match=rf"_packages.json is damaged: .*{why}.*; repair or remove it"):
-            kind(root)
-    (root / "_packages.json").unlink()
-    DirectoryStore(root).close()
-
-
-def test_packages_are_followed(root, store):
-    """An edit of `_packages.json` is noticed, also its removal; a snapshot keeps what it had."""
-    image(store, A, "one", ["v1"])
-    snapshot = store.snapshot()
-    (root / "_packages.json").write_text(
-        json.dumps({A: {"visibility": "public", "roles": {"mona": "admin"}}})
-    )
-    assert store.repository(A).visibility == "public"
-    assert store.repository(A).roles == {"mona": "admin"}
-    assert snapshot.repositories[A].visibility is None
-    (root / "_packages.json").unlink()
-    assert store.repository(A).visibility == "private"
-
-
-# -- other programs
-
-
-def test_a_layout_that_appears_is_served(root, store):
-    """A layout that another program copies into the directory is there at the next access."""
-    image(store, A, "one", ["v1"])
-    assert store.repository("copied") is None
-    shutil.copytree(root / A, root / "copied")
-    assert store.manifest("copied", "v1") == store.manifest(A, "v1")
-    shutil.rmtree(root / "copied")
-    assert store.repository("copied") is None
-
-
-def test_a_blob_that_appears_is_found(root, store):
-    """A file that is named by its digest is a blob at once, and can be mounted and deleted."""
-    push(store, A, b"one")
-    digest = digest_of(b"late")
-    assert store.blob(A, digest) is None
-    path = blob_file(root, A, digest)
-    path.write_bytes(b"late")
-    assert read(store.blob(A, digest)) == b"late"
-    assert store.blob(A, digest) is store.blob(A, digest)
-    assert read(store.find_blob(digest)) == b"late"
-    store.put_blob(B, store.blob(A, digest))
-    assert store.delete_blob(A, digest)
-    assert not path.exists()
-    assert read(store.blob(B, digest)) == b"late"
-
-
-def test_an_index_that_changes_is_read_again(root, store):
-    """Another program's tags count from the next access, and a push here keeps them."""
-    one, two = image(store, A, "one", ["v1"]), image(store, A, "two", ["v2"])
-    path = root / A / "index.json"
-    path.write_text(path.read_text().replace('"v1"', '"other"'))
-    assert list(store.repository(A).tags) == ["other", "v2"]
-    store.put_manifest(A, two, ["v3"])
-    assert [entry["annotations"][TAG] for entry in entries(root, A)] == ["other", "v2", "v3"]
-    assert store.manifest(A, "other") == one
-
-
-def test_a_half_written_index_is_waited_for(root, store, caplog):
-    """While another program writes an index in place, what was read before is served."""
-    one = image(store, A, "one", ["v1"])
-    path = root / A / "index.json"
-    whole = path.read_text()
-    path.write_text(whole[:50])
-    with caplog.at_level(logging.WARNING):
-        for _ in range(3):
-            assert store.manifest(A, "v1") == one
-    assert (
-        len([record for record in caplog.records if "what was read before is served" in record.message]) == 1
-    )
-    with pytest.raises(StoreError, match=r"index.json was changed by another program and cannot be read"):
-        store.put_manifest(A, one, ["v2"])
-    assert path.read_text() == whole[:50]
-    path.write_text(whole.replace('"v1"', '"v7"'))
-    store.put_manifest(A, one, ["v8"])
-    assert list(store.repository(A).tags) == ["v7", "v8"]
-
-
-def test_an_index_that_comes_back_can_be_written_again(root, store):
-    """A file that was moved away and back is the one that was read."""
-    one = image(store, A, "one", ["v1"])
-    path, aside = root / A / "index.json", root / A / "aside"
-    path.rename(aside)
-    path.write_text("{")
-    assert store.manifest(A, "v1") == one
-    aside.replace(path)
-    store.put_manifest(A, one, ["v2"])
-    assert list(store.repository(A).tags) == ["v1", "v2"]
-
-
-# -- the store in memory beside it
-
-
-def test_a_fork_takes_file_blobs_into_any_store(root, store):
-    """A blob of a directory may be put into a store in memory, and back."""
-    digest = push(store, A, b"one")
-    memory = Store()
-    memory.put_blob(A, store.blob(A, digest))
-    assert read(memory.blob(A, digest)) == b"one"
-    store.put_blob("back", memory.blob(A, digest))
-    assert "LayoutBlob" in repr(store.blob("back", digest))
-
-
-def test_opening_reads_no_layout(root, store, monkeypatch):
-    """Opening a directory reads none of its layouts; a repository is read when it is asked for."""
-    for number in range(5):
-        image(store, f"acme/app{number}", str(number), ["v1"])
-    store.close()
-    again = DirectoryStore(root)
-    assert again._layouts == {}
-    assert again.manifest("acme/app3", "v1")
-    assert list(again._layouts) == ["acme/app3"]
-    again.close()

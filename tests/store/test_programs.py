@@ -9,21 +9,7 @@ from store.content import image, index, read
 from store.contract import A
 from tools import require, run
 
-from ghcr_sim.store import DirectoryStore
-
 pytestmark = pytest.mark.clients
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "registry"
-
-
-@pytest.fixture
-def store(root):
-    store = DirectoryStore(root)
-    yield store
-    store.close()
 
 
 def whole(store, name, reference):
