@@ -49,7 +49,7 @@ def _start(plan: Plan, subject: Subject, headers: dict[str, str]) -> float:
         begun = time.perf_counter()
         process = spawn(subject, port, folder)
         try:
-            wait_for(process, port, headers, (200,))
+            wait_for(process, port, folder, headers, (200,))
             return (time.perf_counter() - begun) * 1e3
         finally:
             stop(process)

@@ -146,7 +146,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_for(
-    process: subprocess.Popen[bytes], port: int, headers: dict[str, str], statuses: Sequence[int]
+    process: subprocess.Popen[bytes],
+    port: int,
+    folder: Path,
+    headers: dict[str, str],
+    statuses: Sequence[int],
 ) -> None:
     """Ask `GET /v2/` each millisecond until it answers with one of the statuses.
 
@@ -160,7 +164,7 @@ def wait_for(
         if seen in statuses:
             return
         if process.poll() is not None:
-            raise Failed(f"ended with {process.returncode} before it answered")
+            raise Failed(f"ended with {process.returncode} before it answered: {_last_line(folder / 'log')}")
         time.sleep(0.001)
     raise Failed(f"GET /v2/ gave {seen} for 30 s")
 
@@ -173,10 +177,7 @@ def running(subject: Subject, folder: Path) -> Iterator[Server]:
         port = free_port()
         process = spawn(subject, port, own)
         try:
-            try:
-                wait_for(process, port, {}, (200, 401))
-            except Failed as failed:
-                raise Failed(f"{failed}: {_last_line(own / 'log')}") from failed
+            wait_for(process, port, own, {}, (200, 401))
             url = f"http://127.0.0.1:{port}"
             yield Server(subject, url, process.pid, login(url))
         finally:

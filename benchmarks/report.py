@@ -6,16 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from measure import Samples, spread
+from measure import Samples, ratios, spread
 from peers import SUBJECTS
-from targets import REQUIREMENTS, Requirement, Row, Verdict, judge, partner, relative
+from targets import REQUIREMENTS, Requirement, Row, Verdict, judge, partner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = ["Table", "as_json", "as_markdown", "as_text", "row_table", "verdict_table"]
-
-WORDS = {True: "met", False: "MISSED", None: "not measured"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +44,28 @@ def _cell(values: Sequence[float]) -> str:
 
 def row_table(row: Row, samples: Samples, size: Mapping[str, int]) -> Table:
     """A row's figures: one line a subject, ratios first, then what was measured."""
-    against = [one for one in REQUIREMENTS if one.row == row.name and one.against]
-    compared = {who: one for one in against if (who := partner(one, samples)) and samples.of(who, one.metric)}
-    titles = [f"{row.metrics[one.metric]} ÷ {who}" for who, one in compared.items()]
-    first, *rest = row.metrics.items()
+    first, *rest = row.metrics
+    partners = {
+        (one.metric, who): None
+        for one in REQUIREMENTS
+        if one.row == row.name and one.against and samples.of(who := partner(one, samples), one.metric)
+    }
+    if samples.of(row.floor, first):
+        partners[first, row.floor] = None
     lines = [
         [
             name,
-            _cell(samples.of(name, first[0])),
-            *(_cell(relative(one, samples, name)) for one in compared.values()),
-            *(_cell(samples.of(name, metric)) for metric, _ in rest),
+            _cell(samples.of(name, first)),
+            *(_cell(ratios(samples.of(name, metric), samples.of(who, metric))) for metric, who in partners),
+            *(_cell(samples.of(name, metric)) for metric in rest),
         ]
         for name in samples.values
     ]
     lines.sort(key=lambda line: _place(line[0]))
     notes = [f"{name}: FAILED, {why}" for name, why in samples.failed.items()]
-    return Table(
-        row.title.format(**size), ["", first[1], *titles, *(title for _, title in rest)], lines, notes
-    )
+    titles = [f"{row.metrics[metric]} ÷ {who}" for metric, who in partners]
+    head = ["", row.metrics[first], *titles, *(row.metrics[metric] for metric in rest)]
+    return Table(row.title.format(**size), head, lines, notes)
 
 
 def _place(name: str) -> int:
@@ -82,7 +84,11 @@ def _partner(verdict: Verdict) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    return WORDS[verdict.met] + (", and the goal" if verdict.met and verdict.goal_met else "")
+    if verdict.met is None:
+        return "not measured"
+    if not verdict.met:
+        return f"MISSED by {', '.join(verdict.missed)}"
+    return "met, and the goal" if verdict.goal_met else "met"
 
 
 def verdict_table(rows: Mapping[str, Samples]) -> Table:
@@ -152,6 +158,7 @@ def as_json(facts: Mapping[str, str], missing: Sequence[str], rows: Mapping[str,
                     "goal": one.requirement.goal,
                     "partner": one.partner,
                     "measured": dict(one.measured),
+                    "missed": list(one.missed),
                     "met": one.met,
                     "goal_met": one.goal_met,
                 }

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["REQUIREMENTS", "ROWS", "Requirement", "Row", "Verdict", "judge", "partner", "relative"]
 
 OURS = tuple(one.name for one in SUBJECTS if one.ours)
+FLOOR = next(one.name for one in SUBJECTS if not one.whole)
 PEERS = tuple(one.name for one in SUBJECTS if one.whole and not one.ours)
 
 
@@ -38,19 +39,21 @@ class Row:
         title: What was done.
         measure: Takes the figures. Rows with the same one are measured together.
         metrics: Metric → column title, the most telling first.
+        floor: A subject to which the first metric is compared beside what the requirements ask for.
     """
 
     name: str
     title: str
     measure: Callable[[Plan], Samples]
     metrics: Mapping[str, str]
+    floor: str = ""
 
 
 _SMALL = {"cpu_us": "CPU µs/request", "rate": "requests/s"}
 
 ROWS = (
-    Row("get", "GET manifest (1 KiB), 16 connections", measure_get, _SMALL),
-    Row("head", "HEAD manifest (1 KiB), 16 connections", measure_head, _SMALL),
+    Row("get", "GET manifest (1 KiB), 16 connections", measure_get, _SMALL, FLOOR),
+    Row("head", "HEAD manifest (1 KiB), 16 connections", measure_head, _SMALL, FLOOR),
     Row("upload", "upload {mib} MiB (POST+PUT)", measure_bulk, {"up_mbps": "MB/s", "up_cpu_gb": "CPU s/GB"}),
     Row("download", "download {mib} MiB", measure_bulk, {"down_mbps": "MB/s", "down_cpu_gb": "CPU s/GB"}),
     Row(
@@ -145,13 +148,15 @@ class Verdict:
         requirement: The requirement.
         partner: Who the partner turned out to be.
         measured: Our subject → the median figure or ratio.
-        met: Whether all of them hold; None where nothing could be compared.
+        missed: Those of them for which it does not hold, or which failed the row.
+        met: Whether it holds for all of them; None where nothing could be compared.
         goal_met: The same for the goal.
     """
 
     requirement: Requirement
     partner: str
     measured: Mapping[str, float]
+    missed: tuple[str, ...]
     met: bool | None
     goal_met: bool | None
 
@@ -180,14 +185,21 @@ def judge(requirement: Requirement, samples: Samples) -> Verdict:
         if (values := relative(requirement, samples, subject))
     }
 
-    def holds(limit: float | None) -> bool | None:
-        if limit is None:
-            return None
-        if any(subject in samples.failed for subject in requirement.subjects):
-            return False
-        if not measured:
-            return None
-        return all(requirement.holds(value, limit) for value in measured.values())
+    missed = _missed(requirement, samples, measured, requirement.limit)
+    met = not missed if missed or measured else None
+    goal_met = None
+    if requirement.goal is not None and met is not None:
+        goal_met = not _missed(requirement, samples, measured, requirement.goal)
+    return Verdict(requirement, partner(requirement, samples), measured, missed, met, goal_met)
 
-    who = partner(requirement, samples)
-    return Verdict(requirement, who, measured, holds(requirement.limit), holds(requirement.goal))
+
+def _missed(
+    requirement: Requirement, samples: Samples, measured: Mapping[str, float], limit: float
+) -> tuple[str, ...]:
+    """Our subjects on the wrong side of a limit; one that failed the row is."""
+    return tuple(
+        subject
+        for subject in requirement.subjects
+        if subject in samples.failed
+        or (subject in measured and not requirement.holds(measured[subject], limit))
+    )
