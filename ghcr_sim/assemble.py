@@ -6,6 +6,7 @@ parse → faults → limits → guard → origin → dress → journal
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from ghcr_sim.auth.accounts import Accounts, Credential
 from ghcr_sim.auth.guard import Guard
 from ghcr_sim.auth.realm import Realm
 from ghcr_sim.clock import Clock, Ids
+from ghcr_sim.errors import StoreError
 from ghcr_sim.exchange import Body, BodyError, Request, Response
 from ghcr_sim.faults import Faults, Rule
 from ghcr_sim.journal import Journal, Record
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Simulator"]
 
+_log = logging.getLogger("ghcr_sim")
 _FORM = 1 << 16
 _SIDES = {"token": "token", "storage": "storage"}
 """First word of an operation → who answers it, where that is not the registry."""
@@ -125,6 +128,9 @@ class Simulator:
                 answer = await self._origin(operation, request, counted)
         except Refusal as refusal:
             answer = self._dresser.refusal(refusal)
+        except StoreError:
+            _log.exception("the store failed on %s %s", request.method, request.target.partition("?")[0])
+            answer = self._dresser.refusal(Refusal("UNKNOWN", "the store failed; the log says why"))
         except BodyError as error:
             answer = self._dresser.refusal(Refusal("SIZE_INVALID", f"the body broke off: {error}"))
         finally:
@@ -167,8 +173,8 @@ class Simulator:
         """
         from ghcr_sim.seed import seed  # noqa: PLC0415 - a test that seeds nothing pays nothing
 
-        seeded = seed(self.store, reference, **recipe)
-        self._settle(seeded.repository, visibility)
+        seeded = seed(self.store, reference, visibility=visibility, **recipe)
+        self._settle(seeded)
         return seeded
 
     def seed_path(self, path: Path, repository: str | None = None) -> list[Seeded]:
@@ -185,13 +191,17 @@ class Simulator:
 
         found = seed_path(self.store, path, repository)
         for seeded in found:
-            self._settle(seeded.repository, None)
+            self._settle(seeded)
         return found
 
-    def _settle(self, repository: str, visibility: Visibility | None) -> None:
-        self.rights.settle(repository)
-        if visibility is not None:
-            self.store.set_visibility(repository, visibility)
+    def _settle(self, seeded: Seeded) -> None:
+        """Make a package of what was seeded, and its referrers findable."""
+        self.rights.settle(seeded.repository)
+        manifest = self.store.manifest(seeded.repository, seeded.digest)
+        if manifest is not None and manifest.subject and self.profile.referrers.answer != "api":
+            from ghcr_sim.seed.fallback import put_fallback  # noqa: PLC0415 - few tests seed referrers
+
+            put_fallback(self.store, seeded.repository, manifest.subject)
 
     def fail(
         self,

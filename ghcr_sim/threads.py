@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 
 from ghcr_sim.serve import Server
 
-__all__ = ["ThreadServer"]
+__all__ = ["BACKGROUND", "ThreadServer"]
 
 T = TypeVar("T")
 
@@ -59,6 +59,7 @@ class _Background:
 
 
 BACKGROUND = _Background()
+"""The loop of this process. Hold it with `acquire` to keep its thread alive between servers."""
 
 
 class ThreadServer:

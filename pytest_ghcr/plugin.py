@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 __all__ = ["ghcr"]
 
 
+@pytest.fixture(scope="session")
+def _ghcr_background() -> Iterator[None]:
+    """One background loop for all tests: to start a thread for each would cost more than the fake does."""
+    from ghcr_sim.threads import BACKGROUND  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    BACKGROUND.acquire()
+    yield
+    BACKGROUND.release()
+
+
 @pytest.fixture
-def ghcr() -> Iterator[Ghcr]:
+def ghcr(_ghcr_background: None) -> Iterator[Ghcr]:
     """A private, empty ghcr.io for this test alone, listening on loopback.
 
     `.url` and `.host` say where; `.token` is the one token that it takes; `.seed("acme/app:v1")` puts images

@@ -26,6 +26,7 @@ CODES: dict[str, tuple[int, str]] = {
     "SIZE_INVALID": (400, "provided length did not match content length"),
     "TOOMANYREQUESTS": (429, "too many requests"),
     "UNAUTHORIZED": (401, "authentication required"),
+    "UNKNOWN": (500, "unknown error"),
     "UNSUPPORTED": (405, "The operation is unsupported."),
 }
 """Code → (status, text). REQUESTED_RANGE_NOT_SATISFIABLE is GHCR's own (ghcr-wire row 7.4)."""

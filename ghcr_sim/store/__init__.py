@@ -8,9 +8,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ghcr_sim.store.blobs import Blob, BytesBlob, DigestMismatch, FileBlob, MemoryWriter, Writer
+from ghcr_sim.store.blobs import Blob, BytesBlob, FileBlob
 from ghcr_sim.store.memory import Snapshot, Store
 from ghcr_sim.store.repository import Manifest, Repository
+from ghcr_sim.store.writers import DigestMismatch, MemoryWriter, Writer
 
 if TYPE_CHECKING:
     from ghcr_sim.store.directory import DirectoryStore

@@ -31,8 +31,9 @@ from ghcr_sim.store.spool import Spool
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ghcr_sim.store.blobs import Blob, Writer
+    from ghcr_sim.store.blobs import Blob
     from ghcr_sim.store.memory import Snapshot
+    from ghcr_sim.store.writers import Writer
 
 __all__ = ["DirectoryStore"]
 

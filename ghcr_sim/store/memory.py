@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ghcr_sim.store.blobs import Blob, MemoryWriter, Writer
+from ghcr_sim.store.blobs import Blob
 from ghcr_sim.store.repository import Manifest, Repository, Role, Visibility
+from ghcr_sim.store.writers import MemoryWriter, Writer
 
 __all__ = ["Snapshot", "Store"]
 

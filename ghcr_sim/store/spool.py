@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.errors import StoreError, StoreLocked
 from ghcr_sim.oci.digests import parse_digest
-from ghcr_sim.store.blobs import Blob, FileBlob, FileWriter
+from ghcr_sim.store.blobs import Blob, FileBlob
 from ghcr_sim.store.files import Stamp, explained, stamp_of
+from ghcr_sim.store.writers import FileWriter
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -10,7 +10,7 @@ import pytest
 from ghcr_sim.errors import SeedError
 from ghcr_sim.seed import seed
 from ghcr_sim.store import Store
-from ghcr_sim.store.blobs import FileWriter
+from ghcr_sim.store.writers import FileWriter
 
 
 @pytest.fixture
