@@ -1,13 +1,13 @@
 """What can go wrong for the person who uses the fake (what goes wrong for a client is a `Refusal`).
 
-    GhcrSimError
-    ├── ProfileError       a profile that cannot be read
-    ├── CredentialsError   a credentials file that cannot be read
-    ├── SeedError          content that cannot be seeded, or is not safe to
-    ├── FaultError         a planned fault that can never happen, or never did
-    ├── StoreError         a directory that cannot be used as a store
-    │   └── StoreLocked    another process writes there
-    └── ServeError         the server cannot start
+GhcrSimError
+├── ProfileError       a profile that cannot be read
+├── CredentialsError   a credentials file that cannot be read
+├── SeedError          content that cannot be seeded, or is not safe to
+├── FaultError         a planned fault that can never happen, or never did
+├── StoreError         a directory that cannot be used as a store
+│   └── StoreLocked    another process writes there
+└── ServeError         the server cannot start
 """
 
 from __future__ import annotations

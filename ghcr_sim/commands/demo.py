@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ class _Client:
                 return
         async with self._ask("POST", f"/v2/{_NAME}/blobs/uploads/") as answer:
             where = answer.headers["Location"]
-        async with self._ask("PUT", where, params={"digest": digest}, data=content) as answer:
+        async with self._ask("PUT", where, params={"digest": digest}, data=BytesIO(content)) as answer:
             _expect(answer.status, 201, await answer.text())
 
     async def _push_manifest(self, manifest: Manifest, reference: str) -> None:
@@ -147,8 +148,10 @@ class _Client:
             pass
         async with self._ask("POST", f"/v2/{_NAME}/blobs/uploads/") as answer:
             where = answer.headers["Location"]
-        chunk = bytes(5 << 20)
-        async with self._ask("PATCH", where, data=chunk, headers={"Content-Range": f"0-{len(chunk) - 1}"}):
+        size = 5 << 20
+        async with self._ask(
+            "PATCH", where, data=BytesIO(bytes(size)), headers={"Content-Range": f"0-{size - 1}"}
+        ):
             pass
 
 
