@@ -141,7 +141,7 @@ def _take_apart(path: str) -> tuple[str, str, str]:
 def _storage(path: str) -> tuple[str, str, str]:
     """The storage host's paths: `/<shard>/blobs/<digest>` (ghcr-wire rows 6.7 and 6.9)."""
     match path.split("/"):
-        case ["", shard, "blobs", digest] if shard.startswith("ghcr") and shard.isalnum():
+        case ["", shard, "blobs", digest] if shard.startswith("ghcr") and shard.isascii() and shard.isalnum():
             return "storage", shard, digest
     raise Refusal("NAME_UNKNOWN", f"no such path: {path[:80]!r}", by="route")
 
@@ -179,7 +179,8 @@ _BY_NOUN = {
 def format_target(operation: Operation) -> str:
     """The target that parses back to this operation."""
     template = _TEMPLATES.get(operation.name) or _BY_NOUN[operation.name.partition(".")[0]]
-    path = template.format(repository=operation.repository, reference=operation.reference)
+    # An upload's id may hold anything: a client makes one up.
+    path = template.format(repository=operation.repository, reference=quote(operation.reference, safe=":"))
     query = "&".join(f"{quote(key, safe='')}={quote(value, safe='')}" for key, value in operation.query)
     return f"{path}?{query}" if query else path
 
