@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ghcr_sim.auth.accounts import Accounts, Credential
@@ -26,13 +24,16 @@ from ghcr_sim.profiles.dress import Dresser
 from ghcr_sim.registry import Registry
 from ghcr_sim.registry.packages import PackagePage, Rights, describe
 from ghcr_sim.registry.registry import read_capped
-from ghcr_sim.route import Operation, parse
 from ghcr_sim.registry.storage import StorageHost
+from ghcr_sim.route import Operation, parse
 from ghcr_sim.store import Snapshot, Store
-from ghcr_sim.store.repository import Role, Visibility
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
     from ghcr_sim.seed import Seeded
+    from ghcr_sim.store.repository import Role, Visibility
 
 __all__ = ["Simulator"]
 
@@ -108,7 +109,9 @@ class Simulator:
         self._guard = Guard(self.profile, accounts, self.store, self.clock, key)
         self._limiter = Limiter(self.profile, self.clock)
         self._dresser = Dresser(self.profile, self.clock, self._ids)
-        self.registry = Registry(self.profile, self.store, self.storage, self.rights, self.clock, self._ids)
+        self.registry = Registry(
+            self.profile, self.store, self.storage, self.rights, clock=self.clock, ids=self._ids
+        )
 
     # -- the way of a request
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Iterator
 from functools import cache
+from typing import TYPE_CHECKING
 
-from aiohttp import web
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-from ghcr_sim.exchange import Content
+    from aiohttp import web
+
+    from ghcr_sim.exchange import Content
 
 __all__ = ["send_content", "tune_allocator"]
 
@@ -47,7 +50,8 @@ async def send_content(
         transport.write(b"".join((head, *pieces)))
         return
     transport.write(head)
-    if transport.get_extra_info("sslcontext") is None and not transport.get_write_buffer_size():
+    plain = transport.get_extra_info("sslcontext") is None
+    if plain and os.name == "posix" and not transport.get_write_buffer_size():
         await _send_past(transport, pieces)
         return
     for piece in pieces:
@@ -61,6 +65,6 @@ async def _send_past(transport: asyncio.Transport, pieces: Iterator[bytes | memo
     """Send on a second descriptor of the socket: the transport's own belongs to the transport."""
     loop = asyncio.get_running_loop()
     with socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno())) as sock:
-        sock.setblocking(False)
+        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
         for piece in pieces:
             await loop.sock_sendall(sock, piece)

@@ -60,7 +60,7 @@ class Ids:
     __slots__ = ("_count", "_random", "_start")
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.Random(seed) if seed is not None else random.SystemRandom()
+        self._random = random.Random(seed) if seed is not None else random.SystemRandom()  # noqa: S311 - a seed is for tests
         self._start = _SHORTEST + self._random.getrandbits(20)
         self._count = 0
 

@@ -6,9 +6,11 @@ closes a socket or reads a clock: an effect on the wire is said in `Wire` and do
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
 __all__ = [
     "PIECE",

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple
-
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from ghcr_sim.exchange import Content, Request, Response
-from ghcr_sim.route import Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ghcr_sim.route import Operation
 
 __all__ = ["LEAK", "Journal", "Record"]
 

@@ -6,10 +6,14 @@ refilled one by one: a minute divided by 44,000, or by 2,000, is the longest wai
 
 from __future__ import annotations
 
-from ghcr_sim.clock import Clock
+from typing import TYPE_CHECKING
+
 from ghcr_sim.oci import Refusal
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.route import READS, WRITES, Operation
+
+if TYPE_CHECKING:
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.profiles.model import Profile
 
 __all__ = ["Limiter", "go_duration"]
 
@@ -44,9 +48,9 @@ class Limiter:
         self._message = limits.message
         self._clock = clock
         reads, writes = _Bucket(limits.reads_per_minute), _Bucket(limits.writes_per_minute)
-        self._buckets: dict[str, _Bucket] = (
-            {name: reads for name in READS} | {name: writes for name in WRITES} if limits.enforce else {}
-        )
+        self._buckets: dict[str, _Bucket] = {}
+        if limits.enforce:
+            self._buckets = dict.fromkeys(READS, reads) | dict.fromkeys(WRITES, writes)
 
     def check(self, operation: Operation) -> None:
         """Count one operation.

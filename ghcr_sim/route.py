@@ -92,6 +92,9 @@ def parse(method: str, target: str) -> Operation:
     Raises:
         Refusal: No such path (404), no such method on it (405), or a malformed name, tag or digest (400).
     """
+    if not target.isascii():
+        # Bytes that are no text come as lone surrogates, which nothing further on could write down again.
+        target = target.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     if not target.startswith("/"):
         target = "/" + target.partition("://")[2].partition("/")[2]
     raw_path, _, raw_query = target.partition("?")
@@ -108,42 +111,43 @@ def parse(method: str, target: str) -> Operation:
     return operation
 
 
+_FIXED = {"/v2/": "ping", "/v2": "ping", "/v2/_catalog": "catalog", "/token": "token", "/": "landing"}
+
+
 def _take_apart(path: str) -> tuple[str, str, str]:
-    """A path as kind, repository and reference. The last words decide: a repository may be called `a/tags`."""
-    match path:
-        case "/v2/" | "/v2":
-            return "ping", "", ""
-        case "/v2/_catalog":
-            return "catalog", "", ""
-        case "/token":
-            return "token", "", ""
-        case "/":
-            return "landing", "", ""
-    if not path.startswith("/v2/"):
-        return _storage(path)
-    head, _, last = path[4:].rpartition("/")
+    """A path as kind, repository and reference."""
+    fixed = _FIXED.get(path)
+    if fixed is not None:
+        return fixed, "", ""
+    found = _of_repository(path[4:]) if path.startswith("/v2/") else _of_storage(path)
+    if found is None:
+        raise Refusal("NAME_UNKNOWN", f"no such path: {path[:80]!r}", by="route")
+    return found
+
+
+def _of_repository(path: str) -> tuple[str, str, str] | None:
+    """What follows `/v2/`. The last words decide: a repository may be called `a/tags`."""
+    head, _, last = path.rpartition("/")
     name, _, word = head.rpartition("/")
-    if name:
-        match word, last:
-            case "tags", "list":
-                return "tags", name, ""
-            case (("manifests" | "blobs" | "referrers"), _) if last and (word, last) != ("blobs", "uploads"):
-                return word, name, last
-            case "blobs", "uploads":
-                return "uploads", name, ""
-            case (("uploads" | "upload"), _):
-                repository, _, blobs = name.rpartition("/")
-                if repository and blobs == "blobs":
-                    return ("upload", repository, last) if last else ("uploads", repository, "")
-    raise Refusal("NAME_UNKNOWN", f"no such path: {path[:80]!r}", by="route")
+    match word, last:
+        case ("tags", "list") if name:
+            return "tags", name, ""
+        case ("blobs", "uploads") if name:
+            return "uploads", name, ""
+        case (("manifests" | "blobs" | "referrers"), _) if name and last:
+            return word, name, last
+        case (("uploads" | "upload"), _) if name.endswith("/blobs"):
+            repository = name.removesuffix("/blobs")
+            return ("upload", repository, last) if last else ("uploads", repository, "")
+    return None
 
 
-def _storage(path: str) -> tuple[str, str, str]:
+def _of_storage(path: str) -> tuple[str, str, str] | None:
     """The storage host's paths: `/<shard>/blobs/<digest>` (ghcr-wire rows 6.7 and 6.9)."""
     match path.split("/"):
         case ["", shard, "blobs", digest] if shard.startswith("ghcr") and shard.isascii() and shard.isalnum():
             return "storage", shard, digest
-    raise Refusal("NAME_UNKNOWN", f"no such path: {path[:80]!r}", by="route")
+    return None
 
 
 def _check(kind: str, operation: Operation) -> None:

@@ -10,22 +10,25 @@ import asyncio
 import contextlib
 import logging
 import socket
-import ssl
 import struct
-from collections.abc import AsyncIterator, Callable
 from functools import partial
 from http import HTTPStatus
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ghcr_sim.assemble import Simulator
 from ghcr_sim.bulk import send_content, tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
 from ghcr_sim.http2 import AlpnSwitch, Http2Server
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncIterator, Callable
+    from types import TracebackType
+
+    from ghcr_sim.assemble import Simulator
 
 __all__ = ["Server"]
 
@@ -160,7 +163,7 @@ def _adapt(handler: Handler, scheme: str, patience: float) -> Callable[[web.Base
         head = Request(request.method, request.raw_path, headers, scheme, headers.get("host") or "localhost")
         try:
             return _Reply(await handler(head, _HttpBody(request, patience)))
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug of ours must not end the connection without an answer
             _log.exception("cannot answer %s %s", request.method, request.path)
             return _Reply(_broken())
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ghcr_sim.serve import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from types import TracebackType
+
+    from ghcr_sim.assemble import Simulator
 
 __all__ = ["BACKGROUND", "ThreadServer"]
 
@@ -65,14 +69,31 @@ BACKGROUND = _Background()
 class ThreadServer:
     """A `Server` for code without a loop: `with ThreadServer(simulator) as server: …`.
 
-    Takes the arguments of `Server`, and has its attributes.
+    Takes the arguments of `Server`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._server = Server(*args, **kwargs)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._server, name)
+    @property
+    def simulator(self) -> Simulator:
+        """What answers."""
+        return self._server.simulator
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return self._server.url
+
+    @property
+    def host(self) -> str:
+        """Name and port, as clients write them before `/owner/name:tag`."""
+        return self._server.host
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, once it is."""
+        return self._server.port
 
     def start(self) -> None:
         """Listen; see `Server.start`."""

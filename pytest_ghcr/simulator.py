@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ghcr_sim.assemble import Simulator
-from ghcr_sim.clock import Clock
-from ghcr_sim.journal import Record
-from ghcr_sim.store.repository import Visibility
 from ghcr_sim.threads import ThreadServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.journal import Record
+    from ghcr_sim.store.repository import Visibility
 
 __all__ = ["Ghcr"]
 
@@ -39,12 +42,12 @@ class Ghcr:
     @property
     def url(self) -> str:
         """Where it is: `http://127.0.0.1:PORT`."""
-        return str(self._server.url)
+        return self._server.url
 
     @property
     def host(self) -> str:
         """Name and port, as a reference has them: `127.0.0.1:PORT`."""
-        return str(self._server.host)
+        return self._server.host
 
     @property
     def token(self) -> str:

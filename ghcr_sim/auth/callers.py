@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ghcr_sim.auth.accounts import Accounts, Credential
 from ghcr_sim.auth.tokens import decode_base64, read_anonymous, read_opaque
-from ghcr_sim.clock import Clock
 from ghcr_sim.oci import Refusal
-from ghcr_sim.profiles.model import Answer, Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ghcr_sim.auth.accounts import Accounts, Credential
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.profiles.model import Answer, Profile
 
 __all__ = ["ANONYMOUS", "Caller", "Callers", "refuse"]
 

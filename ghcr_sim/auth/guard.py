@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from ghcr_sim.auth.accounts import Accounts, Credential
 from ghcr_sim.auth.callers import Caller, Callers, refuse
 from ghcr_sim.auth.realm import challenge
-from ghcr_sim.clock import Clock
-from ghcr_sim.exchange import Request
 from ghcr_sim.oci.names import is_repository
-from ghcr_sim.profiles.model import Answer, Profile
 from ghcr_sim.route import READS, WRITES, Operation
-from ghcr_sim.store import Repository, Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.auth.accounts import Accounts, Credential
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.exchange import Request
+    from ghcr_sim.profiles.model import Answer, Profile
+    from ghcr_sim.store import Repository, Store
 
 __all__ = ["Guard"]
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ghcr_sim.auth.accounts import Accounts, Credential, fingerprint
 from ghcr_sim.auth.callers import refuse
 from ghcr_sim.auth.tokens import Claim, anonymous_token, decode_base64, secret_token, sign_opaque
-from ghcr_sim.clock import Clock
 from ghcr_sim.exchange import Request, Response
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.names import is_repository
-from ghcr_sim.profiles.model import Profile
-from ghcr_sim.route import Operation
-from ghcr_sim.store import Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.route import Operation
+    from ghcr_sim.store import Store
 
 __all__ = ["Realm", "challenge"]
 

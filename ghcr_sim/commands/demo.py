@@ -6,21 +6,24 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from aiohttp import ClientSession
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import GhcrSimError
-from ghcr_sim.journal import Record
 from ghcr_sim.oci.media import OCI_INDEX, OCI_MANIFEST
 from ghcr_sim.seed import seed
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Manifest, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ghcr_sim.journal import Record
 
 __all__ = ["run"]
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, load_accounts
 from ghcr_sim.errors import StoreError
-from ghcr_sim.journal import Record
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Store
-from ghcr_sim.store.repository import Visibility
+
+if TYPE_CHECKING:
+    import ssl
+
+    from ghcr_sim.journal import Record
+    from ghcr_sim.store.repository import Visibility
 
 __all__ = ["Options", "run"]
 
@@ -75,7 +79,7 @@ def run(options: Options) -> None:
             storage_url=options.storage_url,
             grace=_GRACE,
         )
-        asyncio.run(_serve(server, ca, accounts))
+        asyncio.run(_serve(server, ca, accounts, log))
 
 
 def _open(options: Options) -> Store:
@@ -107,11 +111,11 @@ def _tls(options: Options, at_the_end: ExitStack) -> tuple[ssl.SSLContext, Path]
     return authority.server_context(options.host, *options.tls_names, alpn=offered()), where / "ca.crt"
 
 
-async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:
+async def _serve(server: Server, ca: Path | None, accounts: Accounts, log: _Log) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
+        signal.signal(name, lambda *_: loop.call_soon_threadsafe(stop.set))
     async with server:
         from ghcr_sim.commands.hints import hints  # noqa: PLC0415 - nobody waits for hints
 
@@ -119,6 +123,7 @@ async def _serve(server: Server, ca: Path | None, accounts: Accounts) -> None:
         for line in hints(server, ca, open_house=accounts.open_house):
             _say(line)
         await stop.wait()
+        log.flush()
         _say("stopping")
 
 

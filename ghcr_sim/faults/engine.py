@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from ghcr_sim.exchange import Response
+from typing import TYPE_CHECKING
+
 from ghcr_sim.faults.rules import Rule, make_rule
 from ghcr_sim.route import Operation, escaped_path
+
+if TYPE_CHECKING:
+    from ghcr_sim.exchange import Response
 
 __all__ = ["Faults"]
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ghcr_sim.exchange import Content, Request, Response
 from ghcr_sim.oci import Refusal
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.ranges import BadRange, parse_range
 from ghcr_sim.registry.answers import empty
-from ghcr_sim.route import Operation
-from ghcr_sim.store import Blob, Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.route import Operation
+    from ghcr_sim.store import Blob, Store
 
 __all__ = ["delete", "find", "head", "serve"]
 

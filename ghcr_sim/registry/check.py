@@ -7,12 +7,14 @@ manifests"; ghcr-wire rows 4.2 and 4.3.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ghcr_sim.oci import Refusal, is_digest
 from ghcr_sim.oci.media import INDEXES, MANIFESTS, NOT_STORED
-from ghcr_sim.profiles.model import Profile
-from ghcr_sim.store import Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.store import Store
 
 __all__ = ["check_manifest"]
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ghcr_sim.exchange import Response
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.media import OCI_INDEX
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry.answers import json_answer, redirect
 from ghcr_sim.route import Operation, escaped_path
-from ghcr_sim.store import Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.exchange import Response
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.store import Store
 
 __all__ = ["catalog", "referrers", "tags"]
 

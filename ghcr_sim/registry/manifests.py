@@ -6,16 +6,19 @@ Sources: image specification (manifest, index); ghcr-wire sections 3, 4 and 5.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from ghcr_sim.exchange import Request, Response
 from ghcr_sim.oci import Refusal, check_tag, is_digest
 from ghcr_sim.oci.digests import digest_of, parse_digest
 from ghcr_sim.oci.media import OCI_INDEX, OCI_MANIFEST
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry.answers import empty
 from ghcr_sim.registry.check import check_manifest
-from ghcr_sim.route import Operation
 from ghcr_sim.store import Manifest, Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.route import Operation
 
 __all__ = ["delete", "get", "put"]
 

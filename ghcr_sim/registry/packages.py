@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ghcr_sim.auth.accounts import Accounts
-from ghcr_sim.auth.callers import Caller
-from ghcr_sim.store import Store
-from ghcr_sim.store.repository import Visibility
+if TYPE_CHECKING:
+    from ghcr_sim.auth.accounts import Accounts
+    from ghcr_sim.auth.callers import Caller
+    from ghcr_sim.store import Store
+    from ghcr_sim.store.repository import Visibility
 
 __all__ = ["PackagePage", "Rights", "describe"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from ghcr_sim.exchange import PIECE, Body
 from ghcr_sim.oci import Refusal
-from ghcr_sim.store import Writer
+
+if TYPE_CHECKING:
+    from ghcr_sim.store import Writer
 
 __all__ = ["pour"]
 

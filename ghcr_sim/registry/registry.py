@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ghcr_sim.auth.callers import Caller
-from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import Body, Request, Response
 from ghcr_sim.oci import Refusal
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry import blobs, listings, manifests, packages
 from ghcr_sim.registry.answers import JSON
 from ghcr_sim.registry.uploads import Uploads
-from ghcr_sim.route import Operation
-from ghcr_sim.registry.storage import StorageHost
-from ghcr_sim.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ghcr_sim.auth.callers import Caller
+    from ghcr_sim.clock import Clock, Ids
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.registry.storage import StorageHost
+    from ghcr_sim.route import Operation
+    from ghcr_sim.store import Store
 
 __all__ = ["Registry"]
 
@@ -39,6 +43,7 @@ class Registry:
         store: Store,
         storage: StorageHost,
         rights: packages.Rights,
+        *,
         clock: Clock,
         ids: Ids,
     ) -> None:

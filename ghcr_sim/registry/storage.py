@@ -9,17 +9,20 @@ import base64
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ghcr_sim.clock import Clock, http_date
 from ghcr_sim.exchange import Request, Response
 from ghcr_sim.journal import LEAK
 from ghcr_sim.oci.digests import parse_digest
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.registry.answers import redirect
 from ghcr_sim.registry.blobs import ranged
-from ghcr_sim.route import Operation
-from ghcr_sim.store import Blob, Store
+
+if TYPE_CHECKING:
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.route import Operation
+    from ghcr_sim.store import Blob, Store
 
 __all__ = ["GHCR_STORAGE", "StorageHost"]
 
@@ -128,15 +131,15 @@ class StorageHost:
         )
 
 
+_OTHER_NAMES = {"ghcr.io": GHCR_STORAGE, "localhost": "127.0.0.1"}
+
+
 def other_origin(request: Request) -> str:
     """The storage host of the name that a client dialled: the real one's for ghcr.io, else another loopback name."""
     host, colon, port = request.authority.rpartition(":")
     if not colon or not port.isdigit():
         host, port = request.authority, ""
-    if host == "ghcr.io":
-        other = GHCR_STORAGE
-    else:
-        other = "127.0.0.1" if host == "localhost" else "localhost"
+    other = _OTHER_NAMES.get(host, "localhost")
     return f"{request.scheme}://{other}:{port}" if port else f"{request.scheme}://{other}"
 
 

@@ -6,19 +6,24 @@ streamed PATCH that is cut: what arrived stays, and the status says how much, so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import Body, BodyError, Request, Response
 from ghcr_sim.oci import Refusal, parse_digest
-from ghcr_sim.profiles.model import Profile
 from ghcr_sim.ranges import parse_chunk_range
 from ghcr_sim.registry.answers import empty
 from ghcr_sim.registry.pour import pour
-from ghcr_sim.route import Operation
 from ghcr_sim.store import DigestMismatch, Store, Writer
+
+if TYPE_CHECKING:
+    import asyncio
+from collections.abc import Iterator
+
+    from ghcr_sim.clock import Clock, Ids
+    from ghcr_sim.profiles.model import Profile
+    from ghcr_sim.route import Operation
 
 __all__ = ["Uploads"]
 
@@ -80,22 +85,9 @@ class Uploads:
     async def patch(self, operation: Operation, request: Request, body: Body) -> Response:
         """Append a chunk, or a stream."""
         session = self._find(operation)
+        limit = self._profile.uploads.ranged_patch_limit
         with self._at_work(session):
-            chunk = self._check_chunk(session, request, body, self._profile.uploads.ranged_patch_limit)
-            mark = session.writer.mark()
-            try:
-                got = await pour(body, session.writer, most=self._room(session))
-            except Refusal:
-                session.writer.rollback(mark)
-                raise
-            if chunk is not None and got != chunk[1] - chunk[0] + 1:
-                session.writer.rollback(mark)
-                raise self._broken(
-                    session,
-                    Refusal(
-                        "SIZE_INVALID", f"Content-Range announces bytes {chunk[0]}-{chunk[1]}, {got} came"
-                    ),
-                )
+            await self._append(session, request, body, limit=limit, keep_cut=True)
         return self._accepted(session, 202)
 
     async def put(self, operation: Operation, request: Request, body: Body) -> Response:
@@ -132,24 +124,45 @@ class Uploads:
     async def _take_all(self, session: _Session, digest: str, request: Request, body: Body) -> Response:
         """The rest of the bytes, the digest, the blob. Nothing is kept of a request that fails."""
         algorithm = parse_digest(digest).algorithm
-        chunk = self._check_chunk(session, request, body)
         writer = session.writer
         mark = writer.mark()
+        await self._append(session, request, body, algorithm=algorithm)
         try:
-            got = await pour(body, writer, algorithm=algorithm, most=self._room(session))
-            if chunk is not None and got != chunk[1] - chunk[0] + 1:
-                raise Refusal(
-                    "SIZE_INVALID", f"Content-Range announces bytes {chunk[0]}-{chunk[1]}, {got} came"
-                )
             blob = writer.finish(digest)
         except DigestMismatch as mismatch:
             writer.rollback(mark)
             raise Refusal("DIGEST_INVALID", details=(str(mismatch),)) from None
-        except (BodyError, Refusal):
-            writer.rollback(mark)
-            raise
         self._store.put_blob(session.repository, blob)
         return self._created(session.repository, digest)
+
+    async def _append(
+        self,
+        session: _Session,
+        request: Request,
+        body: Body,
+        *,
+        algorithm: str = "sha256",
+        limit: int = 0,
+        keep_cut: bool = False,
+    ) -> None:
+        """Write a body. What does not hold is rolled back; a stream that is cut may be kept, to be resumed."""
+        chunk = self._check_chunk(session, request, body, limit)
+        writer = session.writer
+        mark = writer.mark()
+        try:
+            got = await pour(body, writer, algorithm=algorithm, most=self._room(session))
+            self._check_length(session, chunk, got)
+        except BaseException as error:
+            cut = isinstance(error, (BodyError, asyncio.CancelledError))
+            if not (cut and keep_cut and chunk is None):
+                writer.rollback(mark)
+            raise
+
+    def _check_length(self, session: _Session, chunk: tuple[int, int] | None, got: int) -> None:
+        """Whether as much came as `Content-Range` announced."""
+        if chunk is not None and got != chunk[1] - chunk[0] + 1:
+            why = f"Content-Range announces bytes {chunk[0]}-{chunk[1]}, {got} came"
+            raise self._broken(session, Refusal("SIZE_INVALID", why))
 
     def _find(self, operation: Operation) -> _Session:
         """The session of this repository; too old is as good as none (row 7.7)."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from ghcr_sim.exchange import PIECE
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["Blob", "BytesBlob", "FileBlob"]
 

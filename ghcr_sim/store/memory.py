@@ -6,12 +6,16 @@ that repository (O(references)), never a blob.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ghcr_sim.store.blobs import Blob
 from ghcr_sim.store.repository import Manifest, Repository, Role, Visibility
 from ghcr_sim.store.writers import MemoryWriter, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ghcr_sim.store.blobs import Blob
 
 __all__ = ["Snapshot", "Store"]
 

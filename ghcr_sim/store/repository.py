@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from ghcr_sim.store.blobs import Blob
+if TYPE_CHECKING:
+    from ghcr_sim.store.blobs import Blob
 
 __all__ = ["Manifest", "Repository", "Role", "Visibility"]
 

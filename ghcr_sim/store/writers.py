@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import mmap
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from ghcr_sim.exchange import PIECE
@@ -19,7 +17,9 @@ from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.store.blobs import Blob, BytesBlob, FileBlob
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from hashlib import _Hash
+    from pathlib import Path
 
 __all__ = ["DigestMismatch", "FileWriter", "MemoryWriter", "Writer"]
 
@@ -79,19 +79,16 @@ class _Hasher:
 
     __slots__ = ("_hash", "algorithm")
 
-    def __init__(self, algorithm: str = "sha256") -> None:
+    def __init__(self, algorithm: str, running: _Hash | None = None) -> None:
         self.algorithm = algorithm
-        self._hash: _Hash = hashlib.new(algorithm)
+        self._hash = hashlib.new(algorithm) if running is None else running
 
     def update(self, chunks: Iterable[bytes | memoryview]) -> None:
         for chunk in chunks:
             self._hash.update(chunk)
 
     def copy(self) -> _Hasher:
-        other = _Hasher.__new__(_Hasher)
-        other.algorithm = self.algorithm
-        other._hash = self._hash.copy()
-        return other
+        return _Hasher(self.algorithm, self._hash.copy())
 
     @property
     def digest(self) -> str:
