@@ -6,6 +6,7 @@ streamed PATCH that is cut: what arrived stays, and the status says how much, so
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,8 +19,7 @@ from ghcr_sim.registry.pour import pour
 from ghcr_sim.store import DigestMismatch, Store, Writer
 
 if TYPE_CHECKING:
-    import asyncio
-from collections.abc import Iterator
+    from collections.abc import Iterator
 
     from ghcr_sim.clock import Clock, Ids
     from ghcr_sim.profiles.model import Profile
