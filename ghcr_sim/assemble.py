@@ -139,6 +139,8 @@ class Simulator:
         finally:
             if answer is not None:
                 answer = self._dresser.dress(answer, by=by)
+                if request.method == "HEAD" and answer.body:
+                    answer = answer._replace(body=b"")
             self.journal.write(start, request, operation, answer, counted.read)
         return answer
 
