@@ -6,6 +6,8 @@ manifests"; ghcr-wire rows 4.2 and 4.3.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,12 +15,16 @@ from ghcr_sim.oci import Refusal, is_digest
 from ghcr_sim.oci.media import INDEXES, MANIFESTS, NOT_STORED
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ghcr_sim.profiles.model import Profile
     from ghcr_sim.store import Store
 
 __all__ = ["check_manifest"]
 
 _SCHEMA = 2
+_LARGEST = (1 << 63) - 1
+"""Sizes are 64-bit integers (image specification, "Descriptor")."""
 
 
 def check_manifest(
@@ -59,8 +65,16 @@ def _load(content: bytes) -> dict[str, Any]:
     def constant(name: str) -> NoReturn:
         _wrong(f"{name} is not JSON")
 
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Two readers may see two manifests where a key is there twice: each takes another one."""
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            _wrong(f"the key {_shown(next(key for key in keys if keys.count(key) > 1))} is there twice")
+        return found
+
     try:
-        document = json.loads(content.decode("utf-8"), parse_constant=constant)
+        document = json.loads(content.decode("utf-8"), parse_constant=constant, object_pairs_hook=unique)
     except RecursionError:
         _wrong("the JSON is nested too deeply")
     except ValueError as error:
@@ -111,12 +125,16 @@ def _check_index(document: dict[str, Any]) -> list[str]:
     manifests = document.get("manifests")
     if not isinstance(manifests, list):
         _wrong(f"manifests must be a list, got {_kind(manifests)}")
-    return [_check_descriptor(child, f"manifests[{number}]") for number, child in enumerate(manifests)]
+    digests = []
+    for number, child in enumerate(manifests):
+        digests.append(_check_descriptor(child, f"manifests[{number}]"))
+        _check_platform(child.get("platform"), f"manifests[{number}].platform")
+    return digests
 
 
 def _check_schema(document: dict[str, Any]) -> None:
     version = document.get("schemaVersion")
-    if version != _SCHEMA or isinstance(version, bool):
+    if version != _SCHEMA or not isinstance(version, int):
         _wrong(f"schemaVersion must be 2, got {_shown(version)}")
 
 
@@ -124,9 +142,7 @@ def _check_subject(document: dict[str, Any]) -> None:
     """A subject is a descriptor; what it names need not be there."""
     if document.get("subject") is not None:
         _check_descriptor(document["subject"], "subject")
-    artifact_type = document.get("artifactType")
-    if artifact_type is not None and not isinstance(artifact_type, str):
-        _wrong(f"artifactType must be a string, got {_kind(artifact_type)}")
+    _check_words(document, "", ("artifactType",))
 
 
 def _check_descriptor(descriptor: Any, where: str) -> str:
@@ -138,10 +154,38 @@ def _check_descriptor(descriptor: Any, where: str) -> str:
         _wrong(f"{where}.mediaType must be a string, got {_kind(media_type)}")
     if not isinstance(digest, str) or not is_digest(digest):
         _wrong(f"{where}.digest must be a sha256 or sha512 digest, got {_shown(digest)}")
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _LARGEST:
         _wrong(f"{where}.size must be a number of bytes, got {_shown(size)}")
+    _check_words(descriptor, f"{where}.", ("artifactType", "data"), ("urls",))
+    try:
+        base64.b64decode(descriptor.get("data") or "", validate=True)
+    except (binascii.Error, ValueError):
+        _wrong(f"{where}.data must be base64")
     _check_annotations(descriptor, f"{where}.annotations")
     return digest
+
+
+def _check_platform(platform: Any, where: str) -> None:
+    """What an index says of a manifest's platform, where it says something."""
+    if platform is None:
+        return
+    if not isinstance(platform, dict):
+        _wrong(f"{where} must be an object, got {_kind(platform)}")
+    _check_words(platform, f"{where}.", ("architecture", "os", "os.version", "variant"), ("os.features",))
+
+
+def _check_words(holder: dict[str, Any], where: str, one: Iterable[str], many: Iterable[str] = ()) -> None:
+    """Optional keys: `one` holds a string, `many` a list of strings."""
+    for key in one:
+        value = holder.get(key)
+        if value is not None and not isinstance(value, str):
+            _wrong(f"{where}{key} must be a string, got {_kind(value)}")
+    for key in many:
+        value = holder.get(key)
+        if value is not None and not (
+            isinstance(value, list) and all(isinstance(each, str) for each in value)
+        ):
+            _wrong(f"{where}{key} must be a list of strings")
 
 
 def _check_annotations(holder: dict[str, Any], where: str) -> None:
