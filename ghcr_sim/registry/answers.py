@@ -22,7 +22,8 @@ def empty(status: int, *headers: tuple[str, str], by: str = "registry") -> Respo
 
 def json_answer(document: Any, *headers: tuple[str, str], media_type: str = "application/json") -> Response:
     """A 200 with a JSON body."""
-    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    body = text.encode("utf-8", "backslashreplace")  # a lone surrogate goes out as it came: escaped
     return Response(200, (("content-length", str(len(body))), ("content-type", media_type), *headers), body)
 
 
