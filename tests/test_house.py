@@ -73,7 +73,7 @@ def test_import_contracts() -> None:
     pytest.importorskip("importlinter", reason="import-linter is not installed: pip install '.[test]'")
     code = (
         "import sys; from importlinter.cli import lint_imports;"
-        "sys.exit(lint_imports(config_filename='pyproject.toml', no_cache=True, no_logo=True))"
+        "sys.exit(lint_imports(config_filename='pyproject.toml', no_cache=True))"
     )
     done = python("-P", "-c", code)
     assert done.returncode == 0, done.stdout + done.stderr
