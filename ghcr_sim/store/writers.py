@@ -123,14 +123,13 @@ class _HashingWriter:
 class MemoryWriter(_HashingWriter):
     """An unfinished blob in memory: a small one in the pieces that came, a large one in slabs.
 
-    Slabs are mapped with huge pages where the system has them: for a large upload the kernel's page faults
-    cost more than the hashing does.
+    Slabs are mapped with their pages already there: to fault them in one by one costs more than the hashing does.
     """
 
     __slots__ = ("_chunks", "_room", "_slabs")
     blocking = False
     _SMALL = PIECE
-    _SLAB = 64 * PIECE
+    _SLAB = PIECE
 
     def __init__(self) -> None:
         super().__init__()
@@ -197,14 +196,10 @@ class MemoryWriter(_HashingWriter):
 
 
 def _slab(size: int) -> memoryview:
-    """Memory that the system hands out when it is first touched."""
-    if not hasattr(mmap, "MAP_ANONYMOUS"):
+    """Fresh memory."""
+    if not hasattr(mmap, "MAP_POPULATE"):
         return memoryview(bytearray(size))
-    slab = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):
-            slab.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(slab)
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE))
 
 
 class FileWriter(_HashingWriter):
