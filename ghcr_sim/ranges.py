@@ -6,9 +6,9 @@ import re
 
 __all__ = ["BadRange", "parse_chunk_range", "parse_range"]
 
-_RANGE = re.compile(r"[ \t]*(\d{0,19})-(\d{0,19})[ \t]*\Z")
+_RANGE = re.compile(r"[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*\Z")
 _SEVERAL = re.compile(r"[-0-9, \t]+\Z")
-_CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\d+|\*))?\Z")
+_CHUNK = re.compile(r"(?:bytes[ =])?([0-9]{1,19})-([0-9]{1,19})(?:/(?:[0-9]+|\*))?\Z")
 
 
 class BadRange(Exception):  # noqa: N818 - it says what is the case

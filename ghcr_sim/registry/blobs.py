@@ -48,7 +48,7 @@ def serve(blob: Blob, request: Request, *more: tuple[str, str], by: str = "regis
 
 def ranged(blob: Blob, request: Request, common: tuple[tuple[str, str], ...], *, by: str) -> Response:
     """A 200, a 206 or a 416, whatever the other header fields are."""
-    asked = request.headers.get("range")
+    asked = None if request.method == "HEAD" else request.headers.get("range")
     try:
         span = parse_range(asked, blob.size)
     except BadRange as why:
