@@ -38,6 +38,7 @@ class _Session:
     started: float
     busy: bool = False
     broken: bool = False
+    gone: bool = False
 
 
 class Uploads:
@@ -54,9 +55,11 @@ class Uploads:
         return len(self._sessions)
 
     def close(self) -> None:
-        """Forget all sessions and what they hold."""
+        """Forget all sessions and what they hold. One that is being written to ends with its request."""
         for session in self._sessions.values():
-            session.writer.discard()
+            session.gone = True
+            if not session.busy:
+                session.writer.discard()
         self._sessions.clear()
 
     # -- the operations
@@ -151,15 +154,17 @@ class Uploads:
         mark = writer.mark()
         try:
             got = await pour(body, writer, algorithm=algorithm, most=self._room(session))
-            self._check_length(session, chunk, got)
+            self._check_end(session, chunk, got)
         except BaseException as error:
             cut = isinstance(error, (BodyError, asyncio.CancelledError))
             if not (cut and keep_cut and chunk is None):
                 writer.rollback(mark)
             raise
 
-    def _check_length(self, session: _Session, chunk: tuple[int, int] | None, got: int) -> None:
-        """Whether as much came as `Content-Range` announced."""
+    def _check_end(self, session: _Session, chunk: tuple[int, int] | None, got: int) -> None:
+        """Whether the session is still known, and as much came as `Content-Range` announced."""
+        if session.gone:
+            raise Refusal("BLOB_UPLOAD_UNKNOWN")
         if chunk is not None and got != chunk[1] - chunk[0] + 1:
             why = f"Content-Range announces bytes {chunk[0]}-{chunk[1]}, {got} came"
             raise self._broken(session, Refusal("SIZE_INVALID", why))
@@ -186,6 +191,8 @@ class Uploads:
             yield
         finally:
             session.busy = False
+            if session.gone:
+                session.writer.discard()
 
     def _check_chunk(
         self, session: _Session, request: Request, body: Body, limit: int = 0
