@@ -242,8 +242,8 @@ class Connection:
             self.state.close_connection(code)
         self.sender.flush()
         self.lose("the connection is broken")
-        self._transport.close()
+        self.hang_up()
 
     def _close_if_idle(self) -> None:
         if not self._streams:
-            self._transport.close()
+            self.hang_up()

@@ -83,7 +83,8 @@ class Http2Protocol(asyncio.BufferedProtocol):
         await self._connection.settle(grace)
         self._connection.cancel()
         await self._connection.settle(FORCED)
-        self._transport.close()
-        unsent = self._transport.get_write_buffer_size()
-        await asyncio.wait([self._closed], timeout=grace if unsent else LINGER)
+        self._connection.hang_up()
+        if not self._closed.done():
+            unsent = self._transport.get_write_buffer_size()
+            await asyncio.wait([self._closed], timeout=grace if unsent else LINGER)
         self._transport.abort()
