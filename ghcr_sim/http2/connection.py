@@ -216,6 +216,11 @@ class Connection:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=seconds)
 
+    def hang_up(self) -> None:
+        """Close the transport, once: asyncio's TLS transport breaks when it is closed a second time."""
+        if not self._transport.is_closing():
+            self._transport.close()
+
     def _on_done(self, stream: Stream, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         stream.close()
