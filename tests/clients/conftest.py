@@ -14,8 +14,6 @@ from tools import require_name
 from ghcr_sim.threads import ThreadServer
 from ghcr_sim.tls import Authority
 
-ALPN = ("http/1.1",)
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,7 +38,7 @@ def door(request: pytest.FixtureRequest, ghcr: Ghcr, authority: Authority, tmp_p
     certificates = tmp_path / "certificates"
     certificates.mkdir()
     (certificates / "ca.crt").write_bytes(authority.pem)
-    with ThreadServer(ghcr.simulator, tls=authority.server_context(NAME, alpn=ALPN)) as server:
+    with ThreadServer(ghcr.simulator, tls=authority.server_context(NAME)) as server:
         yield Door(ghcr, f"{NAME}:{server.port}", certificates, token=ghcr.token)
 
 
