@@ -13,6 +13,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from measure import touch
+
 __all__ = ["facts", "find", "version"]
 
 VERSION_ARGUMENTS = {
@@ -114,6 +116,7 @@ def facts(folder: Path) -> dict[str, str]:
         **{package: _package(package) for package in ("pytest-ghcr", "aiohttp", "uvloop")},
         **{program: version(program) for program in VERSION_ARGUMENTS if program != "ghcr-sim"},
         "sha256, one core": f"{_hashing():,.0f} MB/s",
+        "fresh memory": f"{touch(1 << 28) / (1 << 28) * 1e9:.2f} CPU s/GB",
         "files on": _filesystem(folder),
         "load before": f"{os.getloadavg()[0]:.2f}",
     }

@@ -1,10 +1,12 @@
-"""What a row's measurement is given, and the one way rounds are interleaved: A B C, B C A, C A B.
+"""What a row's measurement is given, and the one way rounds are interleaved: each in another order.
 
-What disturbs the machine for a while then falls on all subjects alike, and no one is always first.
+What disturbs the machine for a while then falls on all subjects alike, no one is always first, and no one
+always follows the same other, whose freed memory may be cheap or dear to take over.
 """
 
 from __future__ import annotations
 
+import random
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -53,10 +55,9 @@ class Plan:
 
 
 def interleaved(subjects: Sequence[T], rounds: int) -> Iterator[tuple[int, T]]:
-    """Each subject once a round, each round beginning with another one."""
+    """Each subject once a round, in an order that is shuffled anew, and alike in every run."""
     for number in range(rounds):
-        turn = number % len(subjects) if subjects else 0
-        for subject in [*subjects[turn:], *subjects[:turn]]:
+        for subject in random.Random(number).sample(subjects, len(subjects)):
             yield number, subject
 
 
