@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clients.setting import Door
 
-__all__ = ["FORBIDDEN", "UNAUTHORIZED", "creds", "trust"]
+__all__ = ["creds", "forbidden", "trust", "unauthorized"]
 
-FORBIDDEN = "invalid status code from registry 403 (Forbidden)"
-"""Their words for the realm's 403: they do not read its body, which says «denied»."""
 
-UNAUTHORIZED = "unauthorized"
-"""Their word for the realm's 401."""
+def forbidden(said: str) -> bool:
+    """Whether they were shown the realm's 403: old ones do not read its body, which says «denied»."""
+    return bool(re.search(r"invalid status code from registry 403 \(Forbidden\)|denied", said))
+
+
+def unauthorized(said: str) -> bool:
+    """Whether they were shown the realm's 401."""
+    return "unauthorized" in said
 
 
 def trust(door: Door, side: str = "") -> list[str]:

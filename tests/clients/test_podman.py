@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from clients.containers import FORBIDDEN, UNAUTHORIZED, creds, trust
+from clients.containers import creds, forbidden, trust, unauthorized
 from tools import require
 
 pytestmark = pytest.mark.clients
@@ -89,15 +89,15 @@ def test_podman_pulls_a_public_package_without_a_login(door, public, podman):
 def test_podman_is_refused_as_ghcr_refuses(door, public, podman):
     """A wrong token at login and at a pull; a private package without a login; a push without one."""
     said = podman("login", *trust(door), "-u", door.user, "-p", "ghp_wrong", door.host, refused=True)
-    assert FORBIDDEN in said
+    assert forbidden(said)
     wrong = creds(door, token="ghp_wrong")
     said = podman("pull", *trust(door), *wrong, door.ref("acme/public:v1"), refused=True)
-    assert FORBIDDEN in said
+    assert forbidden(said)
     door.ghcr.seed("acme/secret:v1")
-    assert UNAUTHORIZED in podman("pull", *trust(door), door.ref("acme/secret:v1"), refused=True)
+    assert unauthorized(podman("pull", *trust(door), door.ref("acme/secret:v1"), refused=True))
     podman("pull", "-q", *trust(door), door.ref("acme/public:v1"))
     pushed = podman("push", *trust(door), door.ref("acme/public:v1"), door.ref("acme/new:v1"), refused=True)
-    assert FORBIDDEN in pushed
+    assert forbidden(pushed)
     assert door.held("acme/new") == {}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from clients.containers import FORBIDDEN, UNAUTHORIZED, creds, trust
+from clients.containers import creds, forbidden, trust, unauthorized
 from clients.content import tree
 from tools import require
 
@@ -89,10 +89,10 @@ def test_skopeo_is_told_that_delete_is_unsupported(door, home, public):
 def test_skopeo_is_told_that_a_wrong_token_is_denied(door, home, public):
     """At login, and at a copy of what anybody may read."""
     said = home.refused("skopeo", "login", *trust(door), "-u", door.user, "-p", "ghp_wrong", door.host)
-    assert FORBIDDEN in said
+    assert forbidden(said)
     source = f"docker://{door.ref('acme/public:v1')}"
     said = home.refused("skopeo", "inspect", *trust(door), *creds(door, token="ghp_wrong"), source)
-    assert FORBIDDEN in said
+    assert forbidden(said)
     assert door.statuses("token.get") == {403}
 
 
@@ -100,9 +100,9 @@ def test_skopeo_is_told_that_a_private_package_needs_a_login(door, home):
     """A private package answers 401 to nobody, one that does not exist 403."""
     door.ghcr.seed("acme/secret:v1")
     said = home.refused("skopeo", "inspect", *trust(door), f"docker://{door.ref('acme/secret:v1')}")
-    assert UNAUTHORIZED in said
+    assert unauthorized(said)
     said = home.refused("skopeo", "inspect", *trust(door), f"docker://{door.ref('acme/nothing:v1')}")
-    assert FORBIDDEN in said
+    assert forbidden(said)
 
 
 def test_umoci_makes_an_image_that_skopeo_carries_and_umoci_unpacks(door, home):
