@@ -18,25 +18,32 @@ if TYPE_CHECKING:
 __all__ = ["Limiter", "go_duration"]
 
 _MINUTE = 60.0
+_ROUNDING = 1e-6
+"""Seconds: what is shorter is no wait, but what floats make of the time since 1970."""
 
 
 class _Bucket:
-    """A minute's worth of requests, refilled evenly."""
+    """A minute's worth of requests, refilled evenly.
 
-    __slots__ = ("_full_at", "_step", "allowed")
+    It counts what is used, and not until when: a sum of thousands of small times on top of a large one
+    would let 43,996 pass for 44,000.
+    """
+
+    __slots__ = ("_at", "_step", "_used", "allowed")
 
     def __init__(self, allowed: int) -> None:
         self.allowed = allowed
         self._step = _MINUTE / allowed
-        self._full_at = 0.0
+        self._used = 0.0
+        self._at = 0.0
 
     def take(self, now: float) -> float:
         """Take one; the seconds until there is one to take, or 0."""
-        full_at = max(self._full_at, now) + self._step
-        wait = full_at - now - _MINUTE
-        if wait > 1e-9:  # noqa: PLR2004 - rounding of floats, not a wait
+        used = max(0.0, self._used - (now - self._at) / self._step)
+        wait = (used + 1 - self.allowed) * self._step
+        if wait > _ROUNDING:
             return wait
-        self._full_at = full_at
+        self._used, self._at = used + 1, now
         return 0.0
 
 
