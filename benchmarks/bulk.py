@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from measure import Failed, Samples, available_memory, cpu_seconds, peak_rss, reset_peak, rss, touch
 from peers import Server, Subject, running
 from programs import find
+from requesting import REPOSITORY, upload_url
 from rounds import Plan, each
-from wire import REPOSITORY, upload_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from measure import Failed, Samples
 from peers import Subject, free_port, running, spawn, stop, wait_for
+from requesting import SECRET, first_status
 from rounds import Plan, interleaved
-from wire import SECRET, first_status
 
 __all__ = ["IMPORT", "measure_start"]
 

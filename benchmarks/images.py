@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 from measure import Failed, Samples, cpu_seconds
 from peers import Server, Subject, running
+from requesting import MANIFEST, REPOSITORY, Image, digest, image
 from rounds import Plan, each
-from wire import MANIFEST, REPOSITORY, Image, digest, image
 from yarl import URL
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 from bare import bare, bare_in_thread
 from measure import Failed, Samples
+from requesting import ask
 from rounds import interleaved
-from wire import ask
 
 if TYPE_CHECKING:
     from rounds import Plan

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from measure import Failed
 from programs import find
-from wire import first_status, login
+from requesting import first_status, login
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from measure import Failed, Samples, cpu_seconds
 from peers import Server, Subject, running
 from programs import find
+from requesting import MANIFEST, REPOSITORY, ask, image, push
 from rounds import Plan, each
-from wire import MANIFEST, REPOSITORY, ask, image, push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -103,6 +103,6 @@ def test_cpu_time_is_read_from_the_whole_tree(load):
 
 def test_a_manifest_has_the_size_that_was_asked_for(load):
     """1 KiB is 1,024 bytes, and no two images are alike."""
-    image = load("wire").image
+    image = load("requesting").image
     assert len(image("one", 1024).manifest) == 1024
     assert not set(image("one").digests) & set(image("two").digests)
