@@ -7,6 +7,7 @@ import contextlib
 import functools
 import socket
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Self
 
 from h2.config import H2Configuration
@@ -43,6 +44,8 @@ def go(work: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
     if loop == "uvloop":
         import pytest  # noqa: PLC0415 - only to skip
 
+        if find_spec("uvloop") is None:
+            work.close()  # or Python warns, in some later test, that nobody awaited it
         factory: Callable[[], asyncio.AbstractEventLoop] = pytest.importorskip("uvloop").new_event_loop
     else:
         factory = asyncio.new_event_loop
