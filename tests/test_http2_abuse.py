@@ -129,7 +129,7 @@ def test_a_broken_connection(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("Upper", "case"), ("connection", "close"), ("a", "\0"), ("x", "y" * 70_000), (":path", "/")],
+    [("Upper", "case"), ("connection", "close"), ("x", "y" * 70_000), (":path", "/")],
 )
 def test_a_malformed_head(name: str, value: str) -> None:
     """Fields that HTTP/2 does not allow, or too many of them, end the connection."""
@@ -143,12 +143,13 @@ def test_a_malformed_head(name: str, value: str) -> None:
     go(test())
 
 
-def test_names_beyond_ascii() -> None:
-    """A field's name that is no ASCII does no harm, whatever h2 makes of it."""
+@pytest.mark.parametrize(("name", "value"), [("ä", "b"), ("a", "\0"), ("a", "ä")])
+def test_fields_beyond_ascii(name: str, value: str) -> None:
+    """A field that is no ASCII, or no text, does no harm, whatever the h2 at hand makes of it."""
 
     async def test() -> None:
         async with plain(patient) as (_, port), Peer.connect(port) as peer:
-            stream = peer.ask("GET", "/", ("ä", "b"))
+            stream = peer.ask("GET", "/", (name, value))
             await peer.until(lambda: peer.answers[stream].ended or peer.goaway is not None)
             await still_there(port)
 
