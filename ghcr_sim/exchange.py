@@ -23,6 +23,7 @@ __all__ = [
     "Response",
     "Source",
     "Wire",
+    "origin_form",
 ]
 
 PIECE = 1 << 20
@@ -48,7 +49,12 @@ class Request(NamedTuple):
 
     def __repr__(self) -> str:
         # Headers hold credentials, and a storage host's query a signature: neither belongs in a traceback.
-        return f"Request({self.method} {self.target.partition('?')[0]})"
+        return f"Request({self.method} {origin_form(self.target).partition('?')[0]})"
+
+
+def origin_form(target: str) -> str:
+    """Path and query of a target, also of an absolute one, whose origin may hold a user's password."""
+    return target if target.startswith("/") else "/" + target.partition("://")[2].partition("/")[2]
 
 
 class Source(Protocol):

@@ -8,11 +8,12 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ghcr_sim.exchange import Content, Request, Response
+from ghcr_sim.exchange import Content, origin_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ghcr_sim.exchange import Request, Response
     from ghcr_sim.route import Operation
 
 __all__ = ["LEAK", "Journal", "Record"]
@@ -52,7 +53,7 @@ class Record(NamedTuple):
 
     def line(self) -> str:
         """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
-        what = f"{self.method} {_LONG.sub(_shorter, unquote(self.target))}"
+        what = f"{self.method} {_LONG.sub(_shorter, _printable(unquote(self.target)))}"
         leak = "  CREDENTIAL LEAK" if self.leak else ""
         size = f"{_size(self.received)} in" if self.received else f"{_size(self.sent)} out"
         return (
@@ -63,6 +64,11 @@ class Record(NamedTuple):
 _LONG = re.compile(
     r"(?P<keep>sha(?:256|512):[0-9a-f]{8})[0-9a-f]{56,}|(?P<id>/[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}"
 )
+
+
+def _printable(text: str) -> str:
+    """A text on one line that does nothing to a terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _shorter(match: re.Match[str]) -> str:
@@ -107,6 +113,7 @@ class Journal:
         """Write one exchange down."""
         seconds = time.perf_counter() - start
         method, target, _, _, _ = request
+        target = origin_form(target)
         if operation is None:
             name, repository, reference = "invalid", "", ""
             target = target.partition("?")[0]
@@ -129,7 +136,8 @@ class Journal:
 
     def records(self, operation: str | None = None) -> list[Record]:
         """What happened, or what happened of one operation."""
-        return [r for r in self._records if operation is None or r.operation == operation]
+        # A copy, made in one go: the server goes on writing in its own thread.
+        return [r for r in self._records.copy() if operation is None or r.operation == operation]
 
     def clear(self) -> None:
         """Forget all records."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote
 
+from ghcr_sim.exchange import origin_form
 from ghcr_sim.oci import Refusal, check_repository, check_tag, parse_digest
 
 __all__ = ["OPERATIONS", "READS", "WRITES", "Operation", "escaped_path", "format_target", "parse"]
@@ -95,9 +96,7 @@ def parse(method: str, target: str) -> Operation:
     if not target.isascii():
         # Bytes that are no text come as lone surrogates, which nothing further on could write down again.
         target = target.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    if not target.startswith("/"):
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    raw_path, _, raw_query = target.partition("?")
+    raw_path, _, raw_query = origin_form(target).partition("?")
     path = unquote(raw_path, errors="replace")
     kind, repository, reference = _take_apart(path)
     methods = _BY_KIND[kind]
