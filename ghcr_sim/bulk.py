@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from ghcr_sim.exchange import Content
 
-__all__ = ["send_content", "tune_allocator"]
+__all__ = ["READ_BUFFER", "receive_in_large_steps", "send_content", "tune_allocator"]
 
+READ_BUFFER = 2 << 20
 _SMALL = 1 << 16
 _PIECE = 1 << 18
 _LARGEST_BUFFER = 24 << 20
@@ -34,6 +35,12 @@ def tune_allocator() -> None:
     that arrive cost 64 page faults. Nothing is touched, so nothing is used; other allocators do not care.
     """
     bytearray(_LARGEST_BUFFER)
+
+
+def receive_in_large_steps(transport: asyncio.BaseTransport) -> None:
+    """Let asyncio's own transport take 2 MiB at once from the socket, not 256 KiB; others decide for themselves."""
+    if hasattr(transport, "max_size"):
+        transport.max_size = READ_BUFFER
 
 
 async def send_content(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from ghcr_sim.bulk import send_content, tune_allocator
+from ghcr_sim.bulk import READ_BUFFER, receive_in_large_steps, send_content, tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
 from ghcr_sim.http2 import AlpnSwitch, Http2Server
@@ -34,7 +34,6 @@ __all__ = ["Server"]
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_READ_BUFFER = 1 << 20
 _log = logging.getLogger("ghcr_sim")
 
 
@@ -59,6 +58,8 @@ class _HttpBody:
         if request.headers.get("expect", "").lower() == "100-continue":
             transport.write(_CONTINUE)
         content = request.content
+        if not content.is_eof():
+            receive_in_large_steps(transport)
         loop = asyncio.get_running_loop()
         watch = (
             loop.call_later(self._patience, transport.abort)
@@ -251,7 +252,7 @@ class Server:
             _adapt(self.simulator, self.scheme, patience),
             access_log=None,
             auto_decompress=False,
-            read_bufsize=_READ_BUFFER,
+            read_bufsize=READ_BUFFER,
         )
         factory: Callable[[], asyncio.BaseProtocol] = self._web
         if self._tls is not None:
