@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.settings import SettingCodes, Settings
@@ -25,6 +27,10 @@ _ANNOUNCED = {
     SettingCodes.MAX_FRAME_SIZE: MAX_DATA,
     SettingCodes.MAX_HEADER_LIST_SIZE: H2Connection.DEFAULT_MAX_HEADER_LIST_SIZE,
 }
+
+
+# At DEBUG it writes down every header that it decodes, credentials included.
+logging.getLogger("hpack").setLevel(logging.INFO)
 
 
 def new_state() -> H2Connection:
