@@ -92,7 +92,9 @@ def explained(doing: str, path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(f"cannot {doing} {path}: {error.strerror or error}") from error
+        # Python's own refusals have no number, and since 3.13 their text is in the arguments only.
+        why = error.strerror or next(iter(error.args), error)
+        raise StoreError(f"cannot {doing} {path}: {why}") from error
 
 
 class LayoutBlob:
