@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ghcr_sim.errors import FaultError
 from ghcr_sim.faults.rules import Rule, make_rule
 from ghcr_sim.route import Operation, escaped_path
 
@@ -30,6 +31,10 @@ class Faults:
     ) -> Rule:
         """Plan a failure; see `Simulator.fail`."""
         rule = make_rule(operation, recorded, status, times, repository)
+        if any(earlier.covers(rule) for earlier in self.rules):
+            raise FaultError(
+                f"{operation} fails always already, by an earlier plan: this one could never happen; plan it first"
+            )
         self.rules.append(rule)
         return rule
 

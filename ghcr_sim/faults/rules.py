@@ -11,8 +11,9 @@ from typing import Any
 
 from ghcr_sim.errors import FaultError
 from ghcr_sim.exchange import Response, Wire
+from ghcr_sim.oci.names import is_repository
 from ghcr_sim.oci.refusals import CODES, error_body
-from ghcr_sim.route import OPERATIONS, Operation
+from ghcr_sim.route import OPERATIONS, READS, WRITES, Operation
 
 __all__ = ["Rule", "make_rule", "recorded_names"]
 
@@ -48,6 +49,11 @@ class Rule:
             and (self.repository is None or operation.repository == self.repository)
         )
 
+    def covers(self, other: Rule) -> bool:
+        """Whether it takes every operation that another rule waits for, so that the other's turn never comes."""
+        everywhere = self.repository is None or self.repository == other.repository
+        return self.times is None and everywhere and self.operation == other.operation
+
     def owed(self) -> str | None:
         """What has not happened of it, in words; None where all of it has."""
         if self.met and (self.times is None or self.met >= self.times):
@@ -80,12 +86,24 @@ def make_rule(
         raise FaultError(
             f"there is no operation {operation!r}, so it can never fail; did you mean {', '.join(near)}?"
         )
+    if repository is not None:
+        _check_repository_of(operation, repository)
     if times is not None and times < 1:
         raise FaultError(f"times must be at least 1 (or None for always), got {times}")
     if (recorded is None) == (status is None):
         raise FaultError("say what goes out: either status=503, or the name of a recorded failure")
     answer = _by_status(status) if status is not None else _by_name(str(recorded), operation)
     return Rule(operation, answer, times, repository)
+
+
+def _check_repository_of(operation: str, repository: str) -> None:
+    """Refuse a repository in which the operation never happens."""
+    if operation not in READS | WRITES:
+        raise FaultError(
+            f"{operation} belongs to no repository, so it never fails in one: leave repository out"
+        )
+    if not is_repository(repository):
+        raise FaultError(f"{repository!r} is not a repository's name, so nothing ever happens in it")
 
 
 def _by_status(status: int) -> Response:
