@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 __all__ = ["Clock", "Ids", "http_date"]
 
+_BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -74,8 +75,12 @@ class Ids:
 
     def token(self, prefix: str) -> str:
         """A secret of the form of a GitHub token: the prefix and 36 characters of base 36."""
-        letters = "0123456789abcdefghijklmnopqrstuvwxyz"
-        return prefix + "".join(letters[self._random.randrange(36)] for _ in range(36))
+        number = self._random.getrandbits(192)
+        letters = ""
+        for _ in range(36):
+            number, digit = divmod(number, 36)
+            letters += _BASE36[digit]
+        return prefix + letters
 
     def request(self, now: int) -> str:
         """A request id of GitHub's form (ghcr-wire row 0.5): five hex groups, the last one the time."""
