@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Spool"]
 
 
+_WRITER = "_writer"
+"""The file that says which process writes."""
+
+
 class Spool:
     """The writer's own corner of a directory. It locks the directory, and sweeps what a dead process left.
 
@@ -100,6 +104,7 @@ class Spool:
         """Remove unfinished uploads and the trash, and let go of the lock. Harmless to repeat."""
         if self._lock.is_locked:
             self._sweep()
+            Path(self.root, _WRITER).unlink(missing_ok=True)
             self._lock.release()
 
     def check(self) -> None:
@@ -159,25 +164,22 @@ def _locked(root: str) -> BaseFileLock:
     with explained("lock", str(path)):
         if path.is_symlink():
             raise OSError("it is a symbolic link; remove it")
-        # Read first: an older filelock empties the file when it tries.
-        holder = _holder(path)
         # A server's thread may close what another thread opened.
         lock = FileLock(path, timeout=0, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
             raise StoreLocked(
-                f"{root} is open for writing by {holder}; name another directory, "
+                f"{root} is open for writing by {_holder(root)}; name another directory, "
                 "or use an overlay of this one, which reads it without a lock"
             ) from None
-        # Windows locks the bytes as well; then the holder stays unknown.
-        with suppress(PermissionError):
-            path.write_text(f"{os.getpid()}\n")
+        # Beside the lock: filelock 3 empties that file whenever somebody tries it, and Windows locks its bytes.
+        Path(root, _WRITER).write_text(f"{os.getpid()}\n", "ascii")
     return lock
 
 
-def _holder(path: Path) -> str:
+def _holder(root: str) -> str:
     with suppress(OSError, ValueError):
-        pid = int(path.read_text())
+        pid = int(Path(root, _WRITER).read_text("ascii"))
         return "this very process" if pid == os.getpid() else f"process {pid}"
     return "another process"

@@ -36,8 +36,8 @@ def test_there_is_one_writer(root, store):
 
 
 def test_an_unknown_holder_is_another_process(root, store):
-    """A lock file without a number still says that somebody holds it."""
-    (root / "_lock").write_text("")
+    """Without a number, or with nonsense for one, it is still said that somebody writes."""
+    (root / "_writer").write_text("nobody")
     with pytest.raises(StoreLocked, match="by another process"):
         DirectoryStore(root)
 

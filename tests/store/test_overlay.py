@@ -19,7 +19,7 @@ from ghcr_sim.store.layout import read_layout
 
 def traces(root):
     """Every path below a directory, with what tells whether it was touched."""
-    found = [path for path in sorted(root.rglob("*")) if path.name != "_lock"]
+    found = [path for path in sorted(root.rglob("*")) if path.name not in {"_lock", "_writer"}]
     return [(path, path.lstat().st_mtime_ns, path.lstat().st_size) for path in (root, *found)]
 
 
