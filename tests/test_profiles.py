@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError, fields
+import ast
+from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,6 +63,27 @@ def test_our_profiles_set_every_switch_to_a_value_of_its_type(name: str) -> None
         answer = getattr(profile.refusals, field.name)
         assert isinstance(answer, Answer)
         assert 400 <= answer.status < 500
+
+
+def test_every_switch_is_read_somewhere() -> None:
+    """A switch that nothing asks for would change nothing, and say that it does."""
+    package = loading._HERE.parent
+    modules = [file for file in package.rglob("*.py") if file.parent != loading._HERE or file.stem == "dress"]
+    read = {
+        node.attr
+        for file in modules
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Attribute)
+    }
+    profile = load_profile()
+    switches = {
+        switch.name
+        for section in fields(profile)
+        if is_dataclass(getattr(profile, section.name))
+        for switch in fields(getattr(profile, section.name))
+    }
+
+    assert switches - read == set()
 
 
 def test_a_profile_cannot_be_changed() -> None:

@@ -80,7 +80,6 @@ class Token(_Section):
     extra_fields: Annotated[bool, "send `access_token`, `expires_in` and `issued_at` too"]
     lifetime: Annotated[Count, "seconds until an anonymous or opaque token is too old; 0: never"]
     post: Annotated[bool, "`POST /token`, the OAuth2 form, is served"]
-    checks_scope: Annotated[bool, "a token that asks for more than the credential may is refused here"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,12 +281,16 @@ def test_a_login_s_token_lives_as_long_as_the_credential(ghcr: Ghcr, raw: Raw) -
 
 
 @pytest.mark.row("2.17")
-@pytest.mark.parametrize(("lifetime", "status"), [(0, 200), (300, 401)], ids=["by default", "switched on"])
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({}, 200), ({"token__lifetime": 300}, 401)],
+    ids=["by default", "switched on"],
+)
 def test_an_anonymous_token_lives_as_long_as_the_profile_says(
-    serve: Callable[..., Ghcr], lifetime: int, status: int
+    serve: Callable[..., Ghcr], changes: dict[str, int], status: int
 ) -> None:
     """Nobody has stated a life: by default there is none, and a switch gives it one."""
-    ghcr = serve(token__lifetime=lifetime)
+    ghcr = serve(**changes)
     ghcr.seed("acme/app:v1", visibility="public")
     raw = Raw(ghcr.host)
     token = raw("GET", path("repository:acme/app:pull")).json()["token"]
