@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -42,7 +42,7 @@ class Credential(_Data):
         owners: The namespaces in which it may create packages and whose packages it may write; `*` is
             every one. Left out, it is the login's own.
         repository: For a `github_token`: the repository whose workflow it belongs to.
-        expires: When it dies; None is never.
+        expires: When it dies, in UTC where no other zone is named; None is never.
         revoked: Whether it is dead already.
     """
 
@@ -59,7 +59,9 @@ class Credential(_Data):
         """Whether GHCR takes it at this time (seconds since 1970)."""
         if self.revoked or self.kind in {"fine_grained", "app"}:
             return False
-        return self.expires is None or now < self.expires.timestamp()
+        if self.expires is None:
+            return True
+        return now < self.expires.replace(tzinfo=self.expires.tzinfo or UTC).timestamp()
 
     def has(self, scope: Scope) -> bool:
         """Whether it has a scope, by itself or through a wider one."""
@@ -143,13 +145,10 @@ class Accounts:
             secret: What came as a password or bearer.
             login: Given when it came as a login at the token realm, where an open house takes anything.
         """
+        if not secret:
+            return None  # an empty login is nobody, whatever a file says (ghcr-wire row 2.6)
         found = self._by_secret.get(fingerprint(secret))
-        if (
-            found is None
-            and self.open_house
-            and secret
-            and (login is not None or secret.startswith(_PREFIXES))
-        ):
+        if found is None and self.open_house and (login is not None or secret.startswith(_PREFIXES)):
             found = _guest_of_the_house(login or "token", secret)
             self.add(found)
         return found

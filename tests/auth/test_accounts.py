@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+import time
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,6 +216,23 @@ def test_a_credential_lives_until_it_expires() -> None:
     assert Credential("octocat", SECRET, expires=end).live(NOW - 1)
     assert not Credential("octocat", SECRET, expires=end).live(NOW)
     assert not Credential("octocat", SECRET, revoked=True).live(NOW - 1)
+
+
+def test_a_time_without_a_zone_is_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file means the same on every machine."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    naive = Credential("octocat", SECRET, expires=datetime(2030, 1, 1))  # noqa: DTZ001 - that is the point
+
+    assert naive.live(datetime(2029, 12, 31, 23, tzinfo=UTC).timestamp())
+    assert not naive.live(datetime(2030, 1, 1, tzinfo=UTC).timestamp())
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_an_empty_secret_is_nobody_s() -> None:
+    """Not even where a file has such a credential: an empty login is always refused."""
+    assert Accounts((Credential("octocat", ""),)).find("", login="octocat") is None
 
 
 def test_an_open_house_takes_any_login_but_no_fine_grained_one() -> None:
