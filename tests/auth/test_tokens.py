@@ -77,17 +77,13 @@ def test_an_opaque_token_says_what_it_was_made_of(secret: str | None, issued: fl
 
 
 @given(st.integers(0, 200), st.characters(codec="utf-8"))
-def test_an_opaque_token_that_was_changed_is_none(place: int, letter: str) -> None:
-    """A letter changed anywhere makes it worthless, and breaks nothing."""
-    token = sign_opaque(KEY, Claim("00" * 32, NOW))
+def test_an_opaque_token_that_was_changed_says_nothing_else(place: int, letter: str) -> None:
+    """With a letter changed it is worthless, or the same token in another spelling of base64."""
+    claim = Claim("00" * 32, NOW)
+    token = sign_opaque(KEY, claim)
     place %= len(token)
-    changed = token[:place] + letter + token[place + 1 :]
 
-    read = read_opaque(KEY, changed)
-
-    # The last letter of base64 without padding has bits that mean nothing.
-    assert read is None or changed == token or place in {token.index(".") - 1, len(token) - 1}
-    assert read is None or read == Claim("00" * 32, NOW)
+    assert read_opaque(KEY, token[:place] + letter + token[place + 1 :]) in {None, claim}
 
 
 @given(st.text())
