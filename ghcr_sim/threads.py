@@ -43,6 +43,11 @@ class _Background:
     def _run(loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
         loop.run_forever()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
@@ -74,6 +79,7 @@ class ThreadServer:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._server = Server(*args, **kwargs)
+        self._started = False
 
     @property
     def simulator(self) -> Simulator:
@@ -103,9 +109,13 @@ class ThreadServer:
         except BaseException:
             BACKGROUND.release()
             raise
+        self._started = True
 
     def stop(self) -> None:
-        """Stop; see `Server.stop`."""
+        """Stop; see `Server.stop`. Harmless to repeat."""
+        if not self._started:
+            return
+        self._started = False
         try:
             BACKGROUND.run(self._server.stop())
         finally:
