@@ -100,8 +100,8 @@ class Server:
             self._listener = await loop.create_server(
                 factory, self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
             )
-        except OSError as error:
-            why = error.strerror or str(error)
+        except (OSError, OverflowError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
             raise ServeError(
                 f"cannot listen on {self._host} port {self.port}: {why}; --port 0 takes a free one"
             ) from None
@@ -112,8 +112,7 @@ class Server:
         if self._listener is None or self._http1 is None:
             return
         self._listener.close()
-        self._http1.pre_shutdown()
-        await asyncio.gather(self._http1.shutdown(self._grace), self._http2.shutdown(self._grace))
+        await asyncio.gather(self._http1.close(self._grace), self._http2.shutdown(self._grace))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._listener.wait_closed(), 1)
         self._listener = self._http1 = None
