@@ -55,6 +55,8 @@ async def send_content(
     size = body.stop - body.start
     if size <= _SMALL:
         transport.write(b"".join((head, *pieces)))
+        if transport.get_write_buffer_size():
+            await request.writer.drain()
         return
     transport.write(head)
     plain = transport.get_extra_info("sslcontext") is None
