@@ -1,0 +1,604 @@
+"""The fake on a port: starting, stopping, connections, large bodies, and effects on the wire."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import threading
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from asking import basic
+from hypothesis import given
+from hypothesis import strategies as st
+from raw import Raw
+from strategies import few
+
+from ghcr_sim.assemble import Simulator
+from ghcr_sim.errors import ServeError
+from ghcr_sim.exchange import Response, Wire
+from ghcr_sim.oci.digests import digest_of
+from ghcr_sim.serve import Server
+from ghcr_sim.store import BytesBlob
+from ghcr_sim.threads import BACKGROUND, ThreadServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ghcr_sim.exchange import Body, Request
+
+A = "acme/app"
+MIB = 1 << 20
+LARGE = bytes(range(256)) * (16 * MIB // 256)
+
+
+class Bent(Simulator):
+    """A fake whose every answer has an effect on the wire."""
+
+    wire: Wire | None = None
+
+    async def __call__(self, request: Request, body: Body) -> Response:
+        answer = await super().__call__(request, body)
+        return answer._replace(wire=self.wire)
+
+
+def put(simulator: Simulator, data: bytes) -> str:
+    """A blob, straight into the store; its target."""
+    digest = digest_of(data)
+    simulator.store.put_blob(A, BytesBlob(digest, (data,)))
+    return f"/v2/{A}/blobs/{digest}"
+
+
+def connect(server: Any, *, buffer: int = 0) -> socket.socket:
+    """A connection; a small `buffer` lets little be on its way."""
+    sock = socket.socket()
+    if buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    sock.settimeout(10)
+    try:
+        sock.connect(("127.0.0.1", server.port))
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def request(
+    simulator: Simulator, target: str = "/v2/", *lines: str, method: str = "GET", version: str = "1.1"
+) -> bytes:
+    """The head of a request by somebody who may do everything."""
+    head = [
+        f"{method} {target} HTTP/{version}",
+        "Host: x",
+        f"Authorization: {basic(simulator.token)}",
+        *lines,
+        "",
+        "",
+    ]
+    return "\r\n".join(head).encode()
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything up to the end of the connection; a reset raises."""
+    parts = []
+    while part := sock.recv(MIB):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def read_answer(file: Any) -> tuple[int, dict[str, str], bytes]:
+    """One answer: status, header fields, body."""
+    status = int(file.readline().split()[1])
+    fields = {}
+    while line := file.readline().strip():
+        name, _, value = line.decode().partition(": ")
+        fields[name] = value
+    return status, fields, file.read(int(fields.get("content-length", 0)))
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until something holds, or fail."""
+    late = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < late, "it does not come true"
+        time.sleep(0.01)
+
+
+def sockets() -> int:
+    """How many sockets this process has open, where the system says."""
+    found = 0
+    for link in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            found += str(link.readlink()).startswith("socket:")
+    return found
+
+
+@pytest.fixture
+def simulator() -> Bent:
+    return Bent("oci")
+
+
+@pytest.fixture
+def server(simulator: Bent) -> Iterator[ThreadServer]:
+    with ThreadServer(simulator) as server:
+        yield server
+
+
+# -- starting and stopping
+
+
+def test_in_the_running_loop() -> None:
+    """`async with Server(…)` listens on a free loopback port for as long as the block runs."""
+
+    async def once() -> Server:
+        async with Server(Simulator("oci")) as server:
+            assert server.url == f"http://127.0.0.1:{server.port}"
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request(server.simulator))
+            assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
+            writer.close()
+            await writer.wait_closed()
+        await server.stop()
+        return server
+
+    server = asyncio.run(once())
+    with pytest.raises(ConnectionRefusedError), connect(server):
+        pass
+
+
+def test_nothing_is_left_of_a_server_in_a_loop() -> None:
+    """After the block no task is left in the loop, whatever its clients do."""
+
+    async def count() -> int:
+        simulator = Simulator("oci")
+        async with Server(simulator) as server:
+            idle = await asyncio.open_connection("127.0.0.1", server.port)
+            half = await asyncio.open_connection("127.0.0.1", server.port)
+            half[1].write(b"GET /v2/ HT")
+            stuck = await asyncio.open_connection("127.0.0.1", server.port)
+            stuck[1].write(
+                request(simulator, f"/v2/{A}/manifests/v1", "Content-Length: 9", method="PUT") + b"{"
+            )
+            await asyncio.sleep(0.05)
+        for _, writer in (idle, half, stuck):
+            writer.close()
+        return len(asyncio.all_tasks())
+
+    assert asyncio.run(count()) == 1
+
+
+def test_from_synchronous_code(server: ThreadServer, simulator: Bent) -> None:
+    """`with ThreadServer(…)` answers from a thread of its own."""
+    assert Raw(server.host)("GET", "/v2/", ("Authorization", basic(simulator.token))).status == 200
+    assert server.simulator is simulator
+
+
+def test_many_servers_at_once() -> None:
+    """Any number of servers share one thread; each has its own port and its own content."""
+    before = threading.active_count(), sockets()
+    with ExitStack() as stack:
+        servers = [stack.enter_context(ThreadServer(Simulator("oci"))) for _ in range(10)]
+        assert len({server.port for server in servers}) == 10
+        assert threading.active_count() <= before[0] + 1
+        for server in servers:
+            assert Raw(server.host)("GET", "/v2/").status == 401
+    eventually(lambda: (threading.active_count(), sockets()) <= before)
+    assert [len(server.simulator.requests()) for server in servers] == [1] * 10
+
+
+def test_servers_started_from_many_threads() -> None:
+    """Servers may start and stop in any thread at any time: none disturbs another."""
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(10):
+                with ThreadServer(Simulator("oci")) as server:
+                    assert Raw(server.host)("GET", "/v2/").status == 401
+        except BaseException as error:  # noqa: BLE001 - it is looked at in the test's own thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_stopping_twice_stops_nobody_else(server: ThreadServer) -> None:
+    """A server that is stopped again, or was never started, takes the thread from no other one."""
+    other = ThreadServer(Simulator("oci"))
+    other.stop()
+    with other:
+        other.stop()
+    other.stop()
+    assert Raw(server.host)("GET", "/v2/").status == 401
+
+
+def test_a_server_can_start_again(simulator: Bent) -> None:
+    """A server that was stopped starts again on its port, with its content."""
+    server = ThreadServer(simulator)
+    ports = set()
+    for _ in range(3):
+        with server:
+            ports.add(server.port)
+            assert Raw(server.host)("GET", "/v2/").status == 401
+    assert len(ports) == 1
+    assert len(simulator.requests()) == 3
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "why"),
+    [
+        ("127.0.0.1", None, "in use"),
+        ("192.0.2.1", 0, "assign"),
+        ("no.such.host.invalid", 0, ""),
+        ("a" * 70, 0, ""),
+        ("127.0.0.1", 70_000, "0-65535"),
+        ("127.0.0.1", -1, "0-65535"),
+    ],
+    ids=[
+        "port taken",
+        "address of nobody",
+        "unknown name",
+        "impossible name",
+        "port too large",
+        "port below 0",
+    ],
+)
+def test_where_it_cannot_listen(server: ThreadServer, host: str, port: int | None, why: str) -> None:
+    """A server that cannot listen says so in one line, with the address, and leaves nothing behind."""
+    before = sockets()
+    refused = ThreadServer(Simulator(), host=host, port=server.port if port is None else port)
+    with pytest.raises(ServeError) as caught:
+        refused.start()
+    text = str(caught.value)
+    assert text.startswith(f"cannot listen on {host} port {refused.port}: ")
+    assert why in text.lower()
+    assert "\n" not in text
+    refused.stop()
+    assert Raw(server.host)("GET", "/v2/").status == 401
+    assert sockets() <= before
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"), [("127.0.0.1", "127.0.0.1"), ("localhost", "localhost"), ("0.0.0.0", "127.0.0.1")]
+)
+def test_names(host: str, shown: str) -> None:
+    """The address is shown as a client can dial it."""
+    with ThreadServer(Simulator(), host=host) as server:
+        assert server.host == f"{shown}:{server.port}"
+        assert Raw(server.host)("GET", "/v2/").status == 401
+
+
+def test_ipv6() -> None:
+    """It listens on IPv6, too, and shows the address in brackets."""
+    server = ThreadServer(Simulator(), host="::1")
+    try:
+        server.start()
+    except ServeError:
+        pytest.skip("there is no ::1 here")
+    assert server.url == f"http://[::1]:{server.port}"
+    server.stop()
+
+
+def test_stopping_lets_a_request_end(simulator: Bent) -> None:
+    """A request that is under way when the server stops is answered, if it ends within the grace."""
+    server = ThreadServer(simulator, grace=5)
+    digest = digest_of(b"0123456789")
+    with server:
+        sock = connect(server)
+        target = f"/v2/{A}/blobs/uploads/?digest={digest}"
+        sock.sendall(request(simulator, target, "Content-Length: 10", method="POST") + b"01234")
+        eventually(lambda: len(asyncio.all_tasks(BACKGROUND._loop)) > 1)
+        timer = threading.Timer(0.2, sock.sendall, (b"56789",))
+        timer.start()
+    timer.join()
+    with sock:
+        assert read_all(sock).startswith(b"HTTP/1.1 201 Created\r\n")
+    assert simulator.store.blob(A, digest) is not None
+
+
+def test_stopping_ends_what_does_not_end(simulator: Bent) -> None:
+    """After the grace every connection is closed: idle ones, stuck uploads, clients that do not read, hangs."""
+    target = put(simulator, LARGE)
+    before = sockets()
+    with ExitStack() as stack:
+        with ThreadServer(simulator, grace=0.05) as server:
+            for sent in (
+                b"",
+                b"GET /v2/ HTTP/1.1\r\nHo",
+                request(
+                    simulator,
+                    f"/v2/{A}/blobs/uploads/?digest={digest_of(b'')}",
+                    "Content-Length: 9",
+                    method="POST",
+                ),
+                request(simulator, target),
+            ):
+                stack.enter_context(connect(server, buffer=4096)).sendall(sent)
+            time.sleep(0.1)
+            simulator.wire = Wire(hang=True)
+            stack.enter_context(connect(server)).sendall(request(simulator))
+            time.sleep(0.1)
+            start = time.monotonic()
+        assert time.monotonic() - start < 3
+    eventually(lambda: sockets() <= before)
+
+
+# -- connections
+
+
+def test_a_connection_is_kept(server: ThreadServer, simulator: Bent) -> None:
+    """HTTP/1.1: many requests go over one connection, one after the other, and end with `Connection: close`."""
+    with connect(server) as sock, sock.makefile("rb") as file:
+        for _ in range(5):
+            sock.sendall(request(simulator))
+            status, fields, body = read_answer(file)
+            assert (status, body) == (200, b"{}")
+            assert "connection" not in fields
+        sock.sendall(request(simulator, "/v2/", "Connection: close"))
+        status, fields, _ = read_answer(file)
+        assert (status, fields["connection"]) == (200, "close")
+        assert file.read() == b""
+
+
+@pytest.mark.parametrize("asks", [False, True], ids=["closes", "keep-alive"])
+def test_http_1_0(server: ThreadServer, simulator: Bent, asks: bool) -> None:
+    """HTTP/1.0: the connection is closed, unless the client asks to keep it."""
+    lines = ["Connection: keep-alive"] if asks else []
+    with connect(server) as sock, sock.makefile("rb") as file:
+        for _ in range(2 if asks else 1):
+            sock.sendall(request(simulator, "/v2/", *lines, version="1.0"))
+            status, fields, body = read_answer(file)
+            assert (status, body) == (200, b"{}")
+            assert fields["connection"] == ("keep-alive" if asks else "close")
+        if not asks:
+            assert file.read() == b""
+
+
+def test_pipelined_requests_are_answered_in_order(server: ThreadServer, simulator: Bent) -> None:
+    """Requests that are sent without waiting are answered one after the other, in their order."""
+    digests = [simulator_put(simulator, bytes([number]) * 70_000 * (number % 2 + 1)) for number in range(6)]
+    sent = b"".join(request(simulator, f"/v2/{A}/blobs/{digest}") for digest in digests)
+    with connect(server) as sock, sock.makefile("rb") as file:
+        sock.sendall(sent)
+        for digest in digests:
+            assert digest_of(read_answer(file)[2]) == digest
+
+
+def simulator_put(simulator: Simulator, data: bytes) -> str:
+    """A blob in the store; its digest."""
+    return put(simulator, data).rpartition("/")[2]
+
+
+@pytest.mark.parametrize("size", [60_000, 70_000], ids=["in one piece", "in many"])
+def test_who_does_not_read_is_not_served_ahead(server: ThreadServer, simulator: Bent, size: int) -> None:
+    """Answers to a client that sends requests and reads nothing do not pile up in memory."""
+    target = put(simulator, bytes(size))
+    with connect(server, buffer=4096) as sock:
+        sock.settimeout(0.3)
+        with suppress(TimeoutError):
+            for _ in range(1000):
+                sock.sendall(request(simulator, target) * 50)
+        assert len(simulator.requests()) * size < 32 * MIB
+
+
+@pytest.mark.parametrize("target", ["/v2/", "/v2/absent/manifests/v1", "blob"])
+def test_head_on_the_wire(server: ThreadServer, simulator: Bent, target: str) -> None:
+    """HEAD sends GET's head and no body: the next answer follows at once."""
+    if target == "blob":
+        target = put(simulator, LARGE)
+    with connect(server) as sock, sock.makefile("rb") as file:
+        sock.sendall(
+            request(simulator, target, method="HEAD") + request(simulator, "/v2/", "Connection: close")
+        )
+        first = file.readline()
+        fields = dict(line.split(b": ", 1) for line in iter(lambda: file.readline().strip(), b""))
+        assert int(fields[b"content-length"]) > 0
+        assert first.startswith((b"HTTP/1.1 200", b"HTTP/1.1 404"))
+        assert read_answer(file)[::2] == (200, b"{}")
+
+
+@given(st.lists(st.integers(1, 40), max_size=12), st.booleans())
+@few
+def test_a_request_may_come_in_any_pieces(sizes: list[int], chunked: bool) -> None:
+    """However the network cuts a request, the answer is the same."""
+    simulator = Simulator("oci")
+    digest = digest_of(b"0123456789")
+    line = "Transfer-Encoding: chunked" if chunked else "Content-Length: 10"
+    body = b"4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n" if chunked else b"0123456789"
+    sent = request(simulator, f"/v2/{A}/blobs/uploads/?digest={digest}", line, method="POST") + body
+    with ThreadServer(simulator) as server, connect(server) as sock, sock.makefile("rb") as file:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for size in sizes:
+            sock.sendall(sent[:size])
+            sent = sent[size:]
+        sock.sendall(sent)
+        assert read_answer(file)[0] == 201
+
+
+# -- large bodies
+
+
+def resident() -> int:
+    """Bytes of memory that this process holds, where the system says."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - no need for a path
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        pytest.skip("this system does not say how much memory is in use")
+
+
+def test_large_bodies_both_ways(server: ThreadServer, simulator: Bent) -> None:
+    """A body of many MiB goes up and comes down whole, also in parts of it."""
+    raw, who = Raw(server.host), ("Authorization", basic(simulator.token))
+    digest = digest_of(LARGE)
+    for body in (LARGE, [LARGE[: 5 * MIB], LARGE[5 * MIB :]]):
+        assert raw("POST", f"/v2/{A}/blobs/uploads/?digest={digest}", who, body=body).status == 201
+    target = f"/v2/{A}/blobs/{digest}"
+    assert raw("GET", target, who).body == LARGE
+    for start, stop in ((0, 10), (3 * MIB + 1, 9 * MIB), (16 * MIB - 100_000, 16 * MIB)):
+        answer = raw("GET", target, who, ("Range", f"bytes={start}-{stop - 1}"))
+        assert (answer.status, answer.body == LARGE[start:stop]) == (206, True)
+
+
+def test_memory_stays_flat(tmp_path: Any) -> None:
+    """64 MiB go up into a directory and down again, and the process does not grow by a quarter of that."""
+    from ghcr_sim.store.directory import DirectoryStore  # noqa: PLC0415 - this test alone
+
+    piece, count = bytes(MIB), 64
+    digest = digest_of(piece * count)
+    simulator = Simulator("oci", store=DirectoryStore(tmp_path))
+    with ThreadServer(simulator) as server, connect(server) as sock, sock.makefile("rb") as file:
+        gc.collect()
+        before = resident()
+        target = f"/v2/{A}/blobs/uploads/?digest={digest}"
+        sock.sendall(request(simulator, target, f"Content-Length: {count * MIB}", method="POST"))
+        for _ in range(count):
+            sock.sendall(piece)
+        assert read_answer(file)[0] == 201
+        sock.sendall(request(simulator, f"/v2/{A}/blobs/{digest}"))
+        while file.readline().strip():
+            pass
+        left = count * MIB
+        while left:
+            left -= len(file.read(min(left, MIB)))
+        grown = resident() - before
+    simulator.close()
+    assert grown < 16 * MIB + 8 * MIB
+
+
+def test_a_client_that_leaves_in_the_middle_of_a_download(server: ThreadServer, simulator: Bent) -> None:
+    """A client that hangs up while a blob is sent disturbs nobody, and is forgotten."""
+    target = put(simulator, LARGE)
+    before = sockets()
+    for linger in (False, True):
+        with connect(server) as sock:
+            sock.sendall(request(simulator, target))
+            assert sock.recv(1000)
+            if linger:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    eventually(lambda: sockets() <= before)
+    assert Raw(server.host)("GET", target, ("Authorization", basic(simulator.token))).body == LARGE
+
+
+def test_a_client_that_leaves_in_the_middle_of_an_upload(server: ThreadServer, simulator: Bent) -> None:
+    """What a client sent before it hung up is not stored."""
+    digest = digest_of(LARGE)
+    for way in ("POST", "PUT"):
+        with connect(server) as sock:
+            target = f"/v2/{A}/blobs/uploads/?digest={digest}" if way == "POST" else f"/v2/{A}/manifests/v1"
+            sock.sendall(
+                request(simulator, target, f"Content-Length: {len(LARGE)}", method=way) + LARGE[:MIB]
+            )
+    eventually(lambda: len(simulator.requests()) == 2)
+    assert simulator.store.names() == []
+    assert len(simulator.registry.uploads) == 0
+
+
+# -- effects on the wire
+
+
+def test_reset(server: ThreadServer, simulator: Bent) -> None:
+    """`reset` is a TCP reset, without a byte of an answer."""
+    simulator.wire = Wire(reset=True)
+    with connect(server) as sock:
+        sock.sendall(request(simulator))
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 1000, 70_000, 300_000, 9 * MIB])
+@pytest.mark.parametrize("pause", [0, 0.002], ids=["a quick reader", "a slow reader"])
+def test_cut_after(server: ThreadServer, simulator: Bent, cut: int, pause: float) -> None:
+    """`cut_after` sends the head, exactly so many bytes of the body, and a reset; however slowly they are read."""
+    target = put(simulator, LARGE)
+    simulator.wire = Wire(cut_after=cut)
+    got, end = b"", "closed"
+    with connect(server) as sock:
+        sock.sendall(request(simulator, target))
+        try:
+            while part := sock.recv(MIB // 8):
+                got += part
+                time.sleep(pause)
+        except ConnectionResetError:
+            end = "reset"
+    assert end == "reset"
+    head, _, body = got.partition(b"\r\n\r\n")
+    assert f"content-length: {len(LARGE)}".encode() in head
+    assert body == LARGE[:cut]
+
+
+def test_cut_after_a_small_answer(server: ThreadServer, simulator: Bent) -> None:
+    """`cut_after` cuts bodies that are no blobs, too."""
+    simulator.wire = Wire(cut_after=1)
+    with connect(server) as sock:
+        sock.sendall(request(simulator))
+        head, _, body = sock.recv(4096).partition(b"\r\n\r\n")
+        assert (b"content-length: 2" in head, body) == (True, b"{")
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+
+
+def test_hang(server: ThreadServer, simulator: Bent) -> None:
+    """`hang` answers nothing until the client gives up; others are served meanwhile."""
+    simulator.wire = Wire(hang=True)
+    before = sockets()
+    with connect(server) as sock:
+        sock.sendall(request(simulator))
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        simulator.wire = None
+        assert Raw(server.host)("GET", "/v2/").status == 401
+    eventually(lambda: sockets() <= before)
+
+
+def test_planned_failures_reach_the_wire(server: ThreadServer, simulator: Bent) -> None:
+    """Failures that were recorded of GHCR do on the wire what they did there."""
+    simulator.__class__ = Simulator
+    simulator.fail("blob.get", "connection-reset")
+    target = put(simulator, b"data")
+    with connect(server) as sock:
+        sock.sendall(request(simulator, target))
+        with pytest.raises(ConnectionResetError):
+            sock.recv(1)
+    assert Raw(server.host)("GET", target, ("Authorization", basic(simulator.token))).body == b"data"
+    assert simulator.faults.unmet() == []
+
+
+def test_uvloop() -> None:
+    """On uvloop it serves, resets and stops as on asyncio's own loop."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def once() -> None:
+        simulator = Bent("oci")
+        target = put(simulator, LARGE)
+        async with Server(simulator) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request(simulator, target))
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(len(LARGE)) == LARGE
+            simulator.wire = Wire(cut_after=9 * MIB)
+            writer.write(request(simulator, target))
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(9 * MIB) == LARGE[: 9 * MIB]
+            with pytest.raises(ConnectionResetError):
+                await reader.read(1)
+            writer.close()
+            simulator.wire = Wire(hang=True)
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(request(simulator, target))
+            await asyncio.sleep(0.05)
+        assert await reader.read() == b""
+        writer.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(once())
