@@ -152,7 +152,7 @@ class Simulator:
             case "token.get":
                 return self._realm.answer(operation, request)
             case "token.post" if self.profile.token.post:
-                return self._realm.answer(operation, request, await read_capped(body, _FORM))
+                return self._realm.answer(operation, request, await read_capped(body, _FORM, "a form"))
             case "token.post":
                 raise Refusal("UNSUPPORTED")
             case "landing" if self.profile.ping.landing:
@@ -273,7 +273,7 @@ class Simulator:
         twin = Simulator(
             self.profile,
             store=self.store.fork(),
-            accounts=self.accounts,
+            accounts=self.accounts.copy(),
             clock=copy.copy(self.clock),
             visibility=self.rights.visibility,
         )

@@ -134,6 +134,13 @@ class Accounts:
         self.packages = packages or {}
         self.open_house = open_house
 
+    def copy(self) -> Accounts:
+        """The same accounts, independent from now on."""
+        known = tuple(self._by_secret.values())
+        return Accounts(
+            known, owners=dict(self._owners), packages=dict(self.packages), open_house=self.open_house
+        )
+
     def add(self, credential: Credential) -> None:
         """Let one more credential exist, or replace the one with the same secret."""
         self._by_secret[fingerprint(credential.token)] = credential

@@ -102,14 +102,19 @@ class Registry:
         return answer
 
 
-async def read_capped(body: Body, most: int) -> bytes:
+async def read_capped(body: Body, most: int, what: str = "a manifest") -> bytes:
     """A body that must be small, whole.
+
+    Args:
+        body: The body.
+        most: How many bytes it may have.
+        what: What it is, for the refusal.
 
     Raises:
         Refusal: It is larger than `most` bytes; it is not read to the end then.
     """
     too_large = Refusal(
-        "SIZE_INVALID", f"the body is larger than the {most} bytes that a manifest may have", status=413
+        "SIZE_INVALID", f"the body is larger than the {most} bytes that {what} may have", status=413
     )
     if body.length is not None and body.length > most:
         raise too_large

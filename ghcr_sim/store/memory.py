@@ -63,7 +63,8 @@ class Store:
 
     def find_blob(self, digest: str) -> Blob | None:
         """A blob in whatever repository: for the storage host, whose addresses name none."""
-        for name in self._repositories:
+        # A copy: a test may seed while the server's thread looks.
+        for name in list(self._repositories):
             blob = self.blob(name, digest)
             if blob is not None:
                 return blob
