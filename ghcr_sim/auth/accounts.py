@@ -55,6 +55,10 @@ class Credential(_Data):
     expires: datetime | None = None
     revoked: bool = False
 
+    def __post_init__(self) -> None:
+        if self.kind == "github_token" and not self.repository:
+            raise ValueError('a github_token belongs to a workflow: add its repository = "owner/name"')
+
     def live(self, now: float) -> bool:
         """Whether GHCR takes it at this time (seconds since 1970)."""
         if self.revoked or self.kind in {"fine_grained", "app"}:
@@ -103,6 +107,13 @@ class _File(_Data):
     credential: tuple[Credential, ...]
     owner: dict[str, Owner] = field(default_factory=dict)
     package: dict[str, Package] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        logins: dict[str, str] = {}
+        for credential in self.credential:
+            if credential.token in logins:
+                raise ValueError(f"{logins[credential.token]} and {credential.login} have the same token")
+            logins[credential.token] = credential.login
 
 
 def fingerprint(secret: str) -> bytes:

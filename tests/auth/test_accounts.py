@@ -126,6 +126,8 @@ BAD_FILES = {
     "unknown role": (f'{ONE}[package."a/b"]\nroles = {{ x = "{SECRET}" }}', "package.a/b.roles.x: "),
     "unknown visibility": (f'{ONE}[package."a/b"]\nvisibility = "{SECRET}"', "package.a/b.visibility: "),
     "unknown table": (f"{ONE}[owners.acme]\nx = 1", "owners: "),
+    "workflow without a repository": (f'{ONE}kind = "github_token"', "add its repository"),
+    "one token twice": (ONE + ONE, "octocat and octocat have the same token"),
     "unknown setting": (f"{ONE}[owner.acme]\nmay_create = 1", "owner.acme.may_create: "),
 }
 
