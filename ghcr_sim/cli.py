@@ -75,13 +75,14 @@ def demo() -> None:
 def main() -> None:
     """The command's entry: an error is one line that says what to type."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(prog_name="ghcr-sim", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         status = 2
     except click.ClickException as error:
         where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "ghcr-sim"
-        click.echo(f"{where}: {error.format_message()} See `{where} --help`.", err=True)
+        what = error.format_message().rstrip(".")
+        click.echo(f"{where}: {what}{'' if '?' in what[-2:] else '.'} See `{where} --help`.", err=True)
         status = error.exit_code
     except click.Abort:
         status = 130

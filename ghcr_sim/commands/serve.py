@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, load_accounts
-from ghcr_sim.errors import StoreError
+from ghcr_sim.errors import SeedError, StoreError
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Store
 
@@ -67,9 +67,7 @@ def run(options: Options) -> None:
         )
         at_the_end.callback(simulator.close)
         at_the_end.callback(log.flush)
-        for path in options.seeds:
-            for seeded in simulator.seed_path(path, options.seed_as):
-                _say(f"seeded {seeded.repository}: {', '.join(seeded.tags) or 'no tag'}")
+        _seed(simulator, options)
         context, ca = _tls(options, at_the_end) if options.tls else (None, None)
         server = Server(
             simulator,
@@ -80,6 +78,17 @@ def run(options: Options) -> None:
             grace=_GRACE,
         )
         asyncio.run(_serve(server, ca, accounts, log))
+
+
+def _seed(simulator: Simulator, options: Options) -> None:
+    for path in options.seeds:
+        try:
+            found = simulator.seed_path(path, options.seed_as)
+        except SeedError as error:
+            # It tells who calls `seed_path` what to pass; here that is an option.
+            raise SeedError(str(error).replace('repository="', '--seed-as "')) from None
+        for seeded in found:
+            _say(f"seeded {seeded.repository}: {', '.join(seeded.tags) or 'no tag'}")
 
 
 def _open(options: Options) -> Store:
