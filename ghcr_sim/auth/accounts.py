@@ -212,6 +212,7 @@ def load_accounts(path: Path) -> Accounts:
         file = TypeAdapter(_File).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CredentialsError(f"credentials file {path}: {where}: {first['msg']}") from None
+        where = ".".join(map(str, first["loc"])) or "credential"
+        what = first["msg"].removeprefix("Value error, ")
+        raise CredentialsError(f"credentials file {path}: {where}: {what}") from None
     return Accounts(file.credential, owners=file.owner, packages=file.package)
