@@ -112,9 +112,13 @@ class Server:
         if self._listener is None or self._http1 is None:
             return
         self._listener.close()
-        await asyncio.gather(self._http1.close(self._grace), self._http2.shutdown(self._grace))
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._listener.wait_closed(), 1)
+        if self._http2:
+            await asyncio.gather(self._http1.close(self._grace), self._http2.shutdown(self._grace))
+        else:
+            await self._http1.close(self._grace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._listener.wait_closed()
         self._listener = self._http1 = None
 
     async def __aenter__(self) -> Self:
