@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import socket
+import ssl
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -16,7 +18,7 @@ import pytest
 from asking import basic
 from hypothesis import given
 from hypothesis import strategies as st
-from raw import Raw
+from raw import Raw, bearer
 from strategies import few
 
 from ghcr_sim.assemble import Simulator
@@ -24,8 +26,9 @@ from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import Response, Wire
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.serve import Server
-from ghcr_sim.store import BytesBlob
+from ghcr_sim.store import BytesBlob, Manifest
 from ghcr_sim.threads import BACKGROUND, ThreadServer
+from ghcr_sim.tls import Authority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -237,7 +240,7 @@ def test_a_server_can_start_again(simulator: Bent) -> None:
     ("host", "port", "why"),
     [
         ("127.0.0.1", None, "in use"),
-        ("192.0.2.1", 0, "assign"),
+        ("192.0.2.1", 0, "address"),  # the words differ between versions of Python
         ("no.such.host.invalid", 0, ""),
         ("a" * 70, 0, ""),
         ("127.0.0.1", 70_000, "0-65535"),
@@ -572,6 +575,101 @@ def test_planned_failures_reach_the_wire(server: ThreadServer, simulator: Bent) 
             sock.recv(1)
     assert Raw(server.host)("GET", target, ("Authorization", basic(simulator.token))).body == b"data"
     assert simulator.faults.unmet() == []
+
+
+# -- and the rest
+
+
+def test_large_bodies_over_tls(simulator: Bent) -> None:
+    """Large bodies go both ways over TLS, too, and are cut there as exactly."""
+    authority = Authority.create()
+    context = authority.server_context("127.0.0.1", alpn=("http/1.1",))
+    digest = digest_of(LARGE)
+    with ThreadServer(simulator, tls=context) as server:
+        client = authority.client_context()
+        with (
+            client.wrap_socket(connect(server), server_hostname="127.0.0.1") as sock,
+            sock.makefile("rb") as file,
+        ):
+            target = f"/v2/{A}/blobs/uploads/?digest={digest}"
+            sock.sendall(request(simulator, target, f"Content-Length: {len(LARGE)}", method="POST") + LARGE)
+            assert read_answer(file)[0] == 201
+            target = f"/v2/{A}/blobs/{digest}"
+            sock.sendall(request(simulator, target))
+            assert read_answer(file)[2] == LARGE
+            simulator.wire = Wire(cut_after=300_000)
+            sock.sendall(request(simulator, target))
+            while file.readline().strip():
+                pass
+            assert file.read(300_000) == LARGE[:300_000]
+            with pytest.raises((ConnectionResetError, ssl.SSLError)):
+                file.read(1)
+
+
+def test_a_long_list_arrives_whole(server: ThreadServer, simulator: Bent) -> None:
+    """An answer of megabytes of JSON waits for a client that reads slowly, and arrives whole."""
+    names = [f"{number:06}" + "x" * 120 for number in range(20_000)]
+    simulator.store.put_manifest(A, Manifest("sha256:" + "a" * 64, "a/b", b"{}"), names)
+    with connect(server, buffer=4096) as sock, sock.makefile("rb") as file:
+        sock.sendall(request(simulator, f"/v2/{A}/tags/list"))
+        time.sleep(0.1)
+        assert json.loads(read_answer(file)[2])["tags"] == names
+
+
+class Failing(Simulator):
+    """A fake with a bug."""
+
+    async def __call__(self, request: Request, body: Body) -> Response:
+        if request.target == "/v2/bug":
+            raise RuntimeError("the insides")
+        return await super().__call__(request, body)
+
+
+def test_a_bug_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """An answer that fails is 500 in the specification's form, tells nothing of our insides, and is logged."""
+    simulator = Failing("oci")
+    with ThreadServer(simulator) as server, connect(server) as sock, sock.makefile("rb") as file:
+        sock.sendall(request(simulator, "/v2/bug") + request(simulator))
+        status, fields, body = read_answer(file)
+        assert (status, fields["content-type"]) == (500, "application/json")
+        assert json.loads(body) == {"errors": [{"code": "UNKNOWN", "message": "unknown error"}]}
+        assert read_answer(file)[0] == 200
+    assert "the insides" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        ({}, "http://localhost:{port}/"),
+        ({"host": "0.0.0.0"}, "http://127.0.0.1:{port}/"),
+        ({"storage_url": "https://blobs.test/"}, "https://blobs.test/"),
+        ({"host": "0.0.0.0", "storage_url": "http://blobs.test:1"}, "http://blobs.test:1/"),
+    ],
+    ids=["loopback", "every address", "told", "every address, told"],
+)
+def test_where_blobs_are_redirected_to(options: dict[str, str], origin: str) -> None:
+    """Blobs are at loopback's other name, at the same one where there is no other, or where it is told."""
+    simulator = Simulator("ghcr")
+    target = put(simulator, b"data")
+    with ThreadServer(simulator, **options) as server:
+        raw = Raw(f"127.0.0.1:{server.port}")
+        answer = raw("GET", target, bearer(simulator.token))
+        assert answer.status == 307
+        assert answer["location"].startswith(origin.format(port=server.port) + "ghcr")
+        if "storage_url" not in options:
+            assert raw.fetch(answer["location"]).body == b"data"
+
+
+def test_several_lines_of_one_field() -> None:
+    """A client may spread what it accepts over several lines, as docker does."""
+    simulator = Simulator("ghcr")
+    simulator.seed("acme/app:v1")
+    kinds = [("Accept", "a/b"), ("Accept", "application/vnd.oci.image.manifest.v1+json"), ("Accept", "c/d")]
+    with ThreadServer(simulator) as server:
+        raw = Raw(server.host)
+        for accept, status in ((kinds, 200), (kinds[::2], 404), ([], 404)):
+            answer = raw("GET", "/v2/acme/app/manifests/v1", bearer(simulator.token), *accept)
+            assert answer.status == status
 
 
 def test_uvloop() -> None:
