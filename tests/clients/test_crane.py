@@ -8,6 +8,8 @@ import pytest
 from clients.content import tree
 from tools import require
 
+from ghcr_sim import Credential
+
 pytestmark = pytest.mark.clients
 
 
@@ -95,3 +97,15 @@ def test_crane_is_told_that_a_private_package_needs_a_login(door, home):
     )
     said = home.refused("crane", "digest", door.ref("acme/nothing:v1"))
     assert "DENIED: requested access to the resource is denied" in said
+
+
+def test_crane_is_told_that_its_token_may_not_push(door, home, layout):
+    """The realm gives a token to a reader who wants to push; the upload is refused, in GHCR's words."""
+    reader = Credential(login="reader", token="ghp_read", scopes=frozenset({"read:packages"}))
+    door.ghcr.simulator.add_credential(reader)
+    login(door, home, reader.token)
+    said = home.refused("crane", "push", layout.path, door.ref("reader/app:v1"))
+    assert "DENIED: permission_denied: The token provided does not match expected scopes." in said
+    assert door.statuses("token.get") == {200}
+    assert 403 in door.statuses("upload.post")
+    assert door.held("reader/app") == {}

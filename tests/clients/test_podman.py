@@ -6,6 +6,7 @@ import json
 
 import pytest
 from clients.containers import creds, forbidden, trust, unauthorized
+from clients.daemons import require_root
 from tools import require
 
 pytestmark = pytest.mark.clients
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.clients
 def podman(home):
     """Run podman with a store of its own."""
     require("podman")
+    require_root()
     places = ["--root", home.path("storage"), "--runroot", home.path("runroot")]
     quiet = ["--storage-driver=vfs", "--cgroup-manager=cgroupfs", "--events-backend=none"]
 
@@ -30,6 +32,7 @@ def podman(home):
 def buildah(home):
     """Run buildah with a store of its own."""
     require("buildah")
+    require_root()
     places = ["--root", home.path("storage"), "--runroot", home.path("runroot"), "--storage-driver=vfs"]
 
     def run(*argv):
