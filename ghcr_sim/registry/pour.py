@@ -68,7 +68,8 @@ async def _pour_in_thread(body: Body, writer: Writer, algorithm: str, most: int 
                 raise _too_large(most)
             if held >= _BATCH:
                 if pending is not None:
-                    await pending
+                    # Where the request is cancelled here, the thread must not be taken for done.
+                    await asyncio.shield(pending)
                 pending = loop.run_in_executor(None, writer.write, batch, algorithm)
                 batch, held = [], 0
     finally:
