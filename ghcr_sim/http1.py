@@ -127,18 +127,13 @@ class _Connection(web.RequestHandler):
         self,
         request: web.BaseRequest,
         status: int = 500,
-        exc: BaseException | None = None,
+        exc: BaseException | None = None,  # noqa: ARG002 - the signature is aiohttp's
         message: str | None = None,
     ) -> web.StreamResponse:
         """What is no HTTP is 400. aiohttp logs it with a traceback and what came: that may hold a secret."""
-        if request.writer.output_size:
-            raise ConnectionError("the answer has begun")
-        if status != HTTPStatus.BAD_REQUEST:
-            _log.error("cannot answer %s %s", request.method, request.path, exc_info=exc)
-            return _Reply(_error(500, "UNKNOWN", "unknown error"))
         why = " ".join(_QUOTED.split(message or "", maxsplit=1)[0].split()).rstrip(": ")
         _log.warning("refused what %s sent: %s", request.remote, why)
-        return _Reply(_error(400, "UNSUPPORTED", f"malformed HTTP: {why}"))
+        return _Reply(_error(status, "UNSUPPORTED", f"malformed HTTP: {why}"))
 
 
 def _connection(request: web.BaseRequest) -> _Connection:

@@ -110,13 +110,21 @@ class Fake:
         self.authorization = basic(self.simulator.token)
 
     def __call__(
-        self, method: str, target: str, body: bytes | Body = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        body: bytes | Body = b"",
+        headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
         """Ask. An `authorization` of None in `headers` asks as nobody."""
         return asyncio.run(self.ask(method, target, body, headers))
 
     async def ask(
-        self, method: str, target: str, body: bytes | Body = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        target: str,
+        body: bytes | Body = b"",
+        headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
         """As calling it, for code that is in a loop."""
         said = {"authorization": self.authorization} | dict(headers or {})

@@ -148,7 +148,7 @@ def test_roles_and_visibility_take_effect_at_once() -> None:
     assert oci("DELETE", target, headers=headers).status == 403
     oci.simulator.grant(A, "guest", "write")
     assert oci("DELETE", target, headers=headers).status == 202
-    nobody = oci("GET", "/token", headers={"authorization": None}).json()["token"]  # type: ignore[dict-item]
+    nobody = oci("GET", "/token", headers={"authorization": None}).json()["token"]
     oci.push_image(A, "v1")
     assert oci("GET", target, headers={"authorization": f"Bearer {nobody}"}).status == 403
     oci.simulator.set_visibility(A, "public")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import json
 import os
 import re
+import runpy
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import urllib.request
@@ -427,28 +430,6 @@ def test_a_store_that_is_killed_is_there_again(tmp_path: Path) -> None:
         assert list((tmp_path / "_uploads").iterdir()) == []
 
 
-def test_seeds(tmp_path: Path) -> None:
-    """`--seed` starts with an OCI layout, under the name that `--seed-as` gives it, and says what it took."""
-    layout = tmp_path / "layout"
-    blobs = layout / "blobs/sha256"
-    blobs.mkdir(parents=True)
-    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    manifest = json.dumps(image()).encode()
-    for data in (b"{}", b"word", manifest):
-        (blobs / digest_of(data).partition(":")[2]).write_bytes(data)
-    tag = {"org.opencontainers.image.ref.name": "v1"}
-    entry = descriptor(manifest, OCI_MANIFEST) | {"annotations": tag}
-    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-    with serving("--seed", layout, "--seed-as", A) as server:
-        assert server.line(r"seeded (\S+): v1") == A
-        answer = Raw(server.host)("GET", f"/v2/{A}/tags/list", ANYBODY)
-        assert answer.json()["tags"] == ["v1"]
-    done = command("serve", "--port", "0", "--seed", layout)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "--seed-as" in done.stderr
-
-
 def test_tls(tmp_path: Path) -> None:
     """`--tls` serves HTTPS with a CA made on the spot, tells where its certificate is, and removes it at the end."""
     with serving("--tls", "--tls-dir", tmp_path, "--tls-name", "registry.test") as server:
@@ -466,49 +447,115 @@ def test_tls(tmp_path: Path) -> None:
     assert not ca.parent.exists()
 
 
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """What signals did before, they do again."""
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+OPTIONS = Options(
+    host="127.0.0.1",
+    port=0,
+    profile="oci",
+    store=None,
+    read_only=False,
+    seeds=(),
+    seed_as=None,
+    tls=False,
+    tls_dir=None,
+    tls_names=(),
+    credentials=None,
+    storage_url=None,
+    public=True,
+)
+
+
+@pytest.mark.usefixtures("signals")
 def test_in_this_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same without a process of its own: `run` serves until a signal, and lets go of everything."""
-    options = Options(
-        host="127.0.0.1",
-        port=0,
-        profile="oci",
-        store=tmp_path,
-        read_only=False,
-        seeds=(),
-        seed_as=None,
-        tls=True,
-        tls_dir=None,
-        tls_names=(),
-        credentials=None,
-        storage_url=None,
-        public=True,
-    )
+    store, archive = tmp_path / "store", tmp_path / "image.tar"
     said: list[str] = []
 
     def stop() -> None:
-        while "helm registry login" not in "".join(said):
+        while not (found := re.search(r"at (https?)://(\S+) ", "".join(said))):
             said.append(capsys.readouterr().err)
             time.sleep(0.01)
+        if found[1] == "http":
+            assert Raw(found[2])("GET", "/v2/").status == 401
         os.kill(os.getpid(), signal.SIGTERM)
 
-    for served in (options, replace(options, read_only=True, tls=False)):
+    archive.write_bytes(layout_tar())
+    keeps = replace(OPTIONS, store=store)
+    for options in (
+        replace(keeps, seeds=(archive,), seed_as=A),
+        replace(keeps, tls=True),
+        replace(keeps, read_only=True),
+    ):
         said.clear()
         thread = threading.Thread(target=stop)
         thread.start()
-        run(served)
+        run(options)
         thread.join()
-        assert f"{'https' if served.tls else 'http'}://127.0.0.1:" in "".join(said)
-        assert capsys.readouterr().err == "stopping\n"
-    DirectoryStore(tmp_path).close()
+        output = "".join(said) + capsys.readouterr().err
+        assert output.endswith("stopping\n")
+        assert (f"seeded {A}: v1" in output) is bool(options.seeds)
+        assert ("401  ping" in output) is not options.tls
+    DirectoryStore(store).close()
 
 
-def test_demo() -> None:
+def layout_tar() -> bytes:
+    """An OCI layout in a tar, with an image whose tag is `v1`."""
+    manifest = json.dumps(image()).encode()
+    entry = descriptor(manifest, OCI_MANIFEST) | {"annotations": {"org.opencontainers.image.ref.name": "v1"}}
+    index = json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode()
+    files = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": index}
+    files |= {
+        f"blobs/sha256/{digest_of(data).partition(':')[2]}": data for data in (b"{}", b"word", manifest)
+    }
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def test_seeds(tmp_path: Path, told: Callable[..., tuple[int, str, str]]) -> None:
+    """`--seed` starts with an OCI layout, under the name that `--seed-as` gives it, and says what it took."""
+    layout = tmp_path / "layout"
+    with tarfile.open(fileobj=io.BytesIO(layout_tar())) as tar:
+        tar.extractall(layout, filter="data")
+    with serving("--seed", layout, "--seed-as", A) as server:
+        assert server.line(r"seeded (\S+): v1") == A
+        answer = Raw(server.host)("GET", f"/v2/{A}/tags/list", ANYBODY)
+        assert answer.json()["tags"] == ["v1"]
+    status, out, err = told("serve", "--port", "0", "--seed", str(layout))
+    assert (status, out, len(err.splitlines())) == (1, "", 1)
+    assert "--seed-as" in err
+
+
+def test_demo(told: Callable[..., tuple[int, str, str]]) -> None:
     """`demo` shows the main job in one go, and ends well."""
-    done = command("demo")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "every digest verified" in done.stdout
+    status, out, err = told("demo")
+    assert (status, err) == (0, "")
+    assert "every digest verified" in out
     for line in ("201  manifest.put", "307  blob.get", "405  manifest.delete", "416  upload.patch"):
-        assert line in done.stdout
+        assert line in out
+
+
+def test_the_module_is_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`python -m ghcr_sim` is `ghcr-sim`."""
+    monkeypatch.setattr(sys, "argv", ["__main__.py", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("ghcr_sim", run_name="__main__")
+    assert not caught.value.code
+    assert capsys.readouterr().out.startswith("ghcr-sim, version ")
 
 
 def test_a_reader_that_goes_away() -> None:

@@ -34,7 +34,7 @@ def test_ping(oci: Fake, method: str, target: str) -> None:
 def test_nobody_is_challenged(oci: Fake, target: str) -> None:
     """Without credentials the answer is 401, with a challenge that names realm, service and scope."""
     oci.push_image(A, "v1")
-    answer = oci("GET", target, headers={"authorization": None})  # type: ignore[dict-item]
+    answer = oci("GET", target, headers={"authorization": None})
     assert answer.refusal == (401, "UNAUTHORIZED")
     challenge = answer.headers["www-authenticate"]
     assert challenge.startswith('Bearer realm="http://ghcr.io/token",service="ghcr.io"')

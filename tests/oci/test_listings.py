@@ -156,7 +156,7 @@ def test_the_catalogue_names_every_package_once(names: list[str], n: int) -> Non
 
 def test_the_catalogue_is_not_for_everybody(oci: Fake) -> None:
     """Who has no credentials sees no catalogue."""
-    token = oci("GET", "/token", headers={"authorization": None}).json()["token"]  # type: ignore[dict-item]
+    token = oci("GET", "/token", headers={"authorization": None}).json()["token"]
     assert oci("GET", "/v2/_catalog", headers={"authorization": f"Bearer {token}"}).refusal == (
         401,
         "UNAUTHORIZED",

@@ -79,7 +79,7 @@ def test_what_may_not_be_read_is_not_mounted(query: str, visibility: str, status
     oci.authorization = basic("owner")
     oci.push_image(A, "v1")
     oci.push_blob(A, DATA)
-    oci.simulator.set_visibility(A, visibility)  # type: ignore[arg-type]
+    oci.simulator.set_visibility(A, visibility)
     oci.authorization = basic("guest")
     assert mount(oci, query) == status
     assert (oci("HEAD", f"/v2/{B}/blobs/{DIGEST}").status == 200) is (status == 201)
