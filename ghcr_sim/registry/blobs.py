@@ -48,7 +48,7 @@ def serve(blob: Blob, request: Request, *more: tuple[str, str], by: str = "regis
 
 def ranged(blob: Blob, request: Request, common: tuple[tuple[str, str], ...], *, by: str) -> Response:
     """A 200, a 206 or a 416, whatever the other header fields are."""
-    asked = None if request.method == "HEAD" else request.headers.get("range")
+    asked = None if request.method == "HEAD" else _asked(request, common)
     try:
         span = parse_range(asked, blob.size)
     except BadRange as why:
@@ -66,6 +66,14 @@ def ranged(blob: Blob, request: Request, common: tuple[tuple[str, str], ...], *,
         *common,
     )
     return Response(206, headers, Content(blob, start, stop), by=by)
+
+
+def _asked(request: Request, common: tuple[tuple[str, str], ...]) -> str | None:
+    """The range that is asked for; none where `If-Range` speaks of something else (RFC 9110, section 13.1.5)."""
+    condition = request.headers.get("if-range")
+    if condition is not None and not {("etag", condition), ("last-modified", condition)} & {*common}:
+        return None
+    return request.headers.get("range")
 
 
 def delete(profile: Profile, store: Store, operation: Operation) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from asking import Fake
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import some
 
+from ghcr_sim.assemble import Simulator
 from ghcr_sim.oci.digests import digest_of
+from ghcr_sim.profiles import load_profile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +117,28 @@ def test_an_empty_blob_has_no_range(oci: Fake, header: str) -> None:
     answer = oci("GET", f"/v2/{A}/blobs/{digest}", headers={"range": header})
     assert answer.refusal == (416, "REQUESTED_RANGE_NOT_SATISFIABLE")
     assert answer.headers["content-range"] == "bytes */0"
+
+
+@pytest.mark.parametrize("where", ["registry", "storage host"])
+def test_a_part_of_another_blob_is_not_sent(where: str) -> None:
+    """`If-Range` with a validator that is not the blob's gets the whole (RFC 9110, 13.1.5); with its own, the part."""
+    oci = Fake(Simulator(load_profile("oci", blobs__redirect=where != "registry")))
+    target = f"/v2/{A}/blobs/{oci.push_blob(A, DATA)}"
+    nobody: dict[str, str | None] = {}
+    if where != "registry":
+        parts = urlsplit(oci("GET", target).headers["location"])
+        target, nobody = f"{parts.path}?{parts.query}", {"authorization": None}
+    whole = oci("GET", target, headers=nobody)
+    for condition in ('"other"', "Sat, 01 Jan 2000 00:00:00 GMT", "", "*"):
+        answer = oci("GET", target, headers=nobody | {"range": "bytes=2-4", "if-range": condition})
+        assert (answer.status, answer.body) == (200, DATA)
+    for name in ("etag", "last-modified"):
+        if name in whole.headers:
+            answer = oci(
+                "GET", target, headers=nobody | {"range": "bytes=2-4", "if-range": whole.headers[name]}
+            )
+            assert (answer.status, answer.body) == (206, b"234")
+    assert ("etag" in whole.headers) is (where != "registry")
 
 
 @given(st.binary(min_size=1, max_size=50), st.lists(st.integers(0, 49), max_size=5))
