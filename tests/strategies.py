@@ -43,7 +43,7 @@ __all__ = [
 few = settings(max_examples=30, deadline=None)
 """For what is slow: a socket, a machine of many steps."""
 
-some = settings(max_examples=150, deadline=None)
+some = settings(max_examples=100, deadline=None)
 """For what is quick. No deadline: the machine may be busy with something else."""
 
 LOWER = string.ascii_lowercase + string.digits

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from asking import ChunkedBody, Fake, basic, descriptor, image
 
+import ghcr_sim
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, Credential
+from ghcr_sim.auth.accounts import Package
 from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.errors import ProfileError, StoreError
 from ghcr_sim.oci.digests import digest_of
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from ghcr_sim.store import Blob
 
 A, B = "acme/app", "acme/other"
+
+
+def test_what_the_package_offers() -> None:
+    """Every name that `ghcr_sim` offers is there when it is asked for, and no other one."""
+    for name in ghcr_sim.__all__:
+        assert getattr(ghcr_sim, name).__name__ == name
+    assert ghcr_sim.Simulator is Simulator
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = ghcr_sim.Nothing
 
 
 def test_one_account_that_may_do_everything() -> None:
@@ -160,6 +171,18 @@ def test_the_landing_page() -> None:
     answer = Fake(Simulator("ghcr"))("GET", "/")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert b"fake" in answer.body
+
+
+def test_rights_that_were_laid_down_before() -> None:
+    """A package that the accounts speak of has its visibility and its roles from the first push on."""
+    owner = Credential(login="owner", token="owner", owners=frozenset({"*"}))
+    package = Package(visibility="internal", roles={"guest": "write", "owner": "read"})
+    oci = Fake(Simulator("oci", accounts=Accounts((owner,), packages={A: package})))
+    oci.authorization = basic("owner", "owner")
+    oci.push_image(A, "v1")
+    page = oci.simulator.package(A)
+    assert page is not None
+    assert (page.visibility, page.roles) == ("internal", {"guest": "write", "owner": "admin"})
 
 
 # -- what goes wrong

@@ -52,7 +52,7 @@ class Serving:
     """`ghcr-sim serve` in a process of its own."""
 
     def __init__(self, *words: str | Path) -> None:
-        argv = [sys.executable, "-X", "dev", "-W", "error", "-m", "ghcr_sim", "serve", *map(str, words)]
+        argv = [sys.executable, "-W", "error", "-m", "ghcr_sim", "serve", *map(str, words)]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines: list[str] = []
         self._reader = threading.Thread(target=self._read)
