@@ -20,4 +20,378 @@ GhcrError
     ├── RateLimited       429, and GHCR's 403 of the secondary limit; it has the wait in seconds
     ├── InvalidContent    400 about content that was sent
     └── ServerError       5xx
+
+No text of any of them holds a token that looks like GitHub's, or the query of a URL. They can be pickled. Sources:
+distribution specification, section "Error Codes"; `reference/ghcr-wire.md` sections 7, 7b and 10b.
 """
+
+# ruff: noqa: N818 - the names say what happened; the base is GhcrError
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ghcr_client.advice import advice
+from ghcr_client.answers import allowed_rate, header, read_error_body, retry_after
+from ghcr_client.masking import bare_url, masked, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+__all__ = [
+    "BlobUnknown",
+    "ConfigError",
+    "Denied",
+    "DigestMismatch",
+    "GhcrError",
+    "InvalidContent",
+    "InvalidManifest",
+    "InvalidRange",
+    "InvalidReference",
+    "InvalidUpload",
+    "ManifestUnknown",
+    "NameUnknown",
+    "NotFound",
+    "RateLimited",
+    "RegistryError",
+    "ServerError",
+    "TransportError",
+    "Unauthorized",
+    "Unsupported",
+    "UploadUnknown",
+    "codes_of",
+    "error_from_answer",
+]
+
+SECONDARY_WAIT = 60.0
+"""Seconds to wait on a limit that names no time: GitHub asks for at least a minute."""
+
+_TEMPORARY = frozenset({408, 429, 499, *range(500, 600)})
+
+
+class GhcrError(Exception):
+    """Whatever this client raises on purpose is one of these.
+
+    Args:
+        message: What was wanted, what came, and what to do next; secrets are masked.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(masked(message))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[GhcrError], args: tuple[Any, ...], state: dict[str, Any]) -> GhcrError:
+    """A copy of an error, whatever its constructor asks for."""
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidReference(GhcrError, ValueError):
+    """A name, tag or digest is written as no registry takes it; nothing was sent."""
+
+
+class InvalidManifest(GhcrError, ValueError):
+    """Some bytes are not the manifest that they claim to be."""
+
+
+class InvalidRange(GhcrError, ValueError):
+    """A chunk's size or offsets make no sense; nothing was sent."""
+
+
+class ConfigError(GhcrError):
+    """Settings, or a file with credentials, cannot be used."""
+
+
+class DigestMismatch(GhcrError):
+    """Some bytes do not have the digest that was promised; they must not be used.
+
+    Args:
+        expected: The digest that was promised.
+        actual: The digest that the bytes have.
+        what: What was read or sent, for the message.
+
+    Example:
+        >>> print(DigestMismatch("sha256:aa", "sha256:bb", what="layer"))
+        layer: sha256:aa was expected, but the content is sha256:bb
+    """
+
+    def __init__(self, expected: str, actual: str, *, what: str = "content") -> None:
+        super().__init__(f"{what}: {expected} was expected, but the content is {actual}")
+        self.expected = str(expected)
+        self.actual = str(actual)
+
+
+class TransportError(GhcrError):
+    """There is no answer: connection, TLS, time-out, or a redirect that is not followed.
+
+    Args:
+        message: What happened.
+        url: Where it happened; its query, user and password are left out.
+    """
+
+    def __init__(self, message: str = "", *, url: str | None = None) -> None:
+        self.url = None if url is None else bare_url(url)
+        super().__init__(message if self.url is None else f"{message} ({self.url})")
+
+
+class RegistryError(GhcrError):
+    """A registry answered, and its answer refuses.
+
+    Attributes:
+        status: The HTTP status.
+        code: The registry's error code such as `MANIFEST_UNKNOWN`, or "".
+        message: The registry's own words on one line, at most 1000 characters, or "".
+        detail: The first error's `detail`, decoded and not masked, or None. No text of the error shows it.
+        request_id: GitHub's name for the request, to quote to its support, or None.
+        operation: What was asked for, such as `manifest.get`.
+        url: Where it was asked, without the query, or None.
+        retry_after: Seconds to wait before the next try, or None where nobody says.
+        advice: What it means and what to do, or "".
+
+    Example:
+        >>> error = RegistryError("not today", status=418, code="TEAPOT")
+        >>> print(error)
+        418 TEAPOT: not today
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int = 0,
+        code: str = "",
+        detail: Any = None,
+        request_id: str | None = None,
+        operation: str = "",
+        url: str | None = None,
+        retry_after: float | None = None,
+        advice: str = "",
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.message = shown(message, 1000)
+        self.detail = detail
+        self.request_id = request_id
+        self.operation = operation
+        self.url = None if url is None else bare_url(url)
+        self.retry_after = retry_after
+        self.advice = advice
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        """What was wanted, what came, what to do, and which request it was."""
+        came = " ".join(filter(None, [str(self.status), self.code]))
+        text = f"{self.operation}: {came}" if self.operation else came
+        text += f": {self.message}" if self.message else ""
+        text += f". {self.advice[0].upper()}{self.advice[1:]}" if self.advice else ""
+        where = [self.url, self.request_id and f"request {self.request_id}"]
+        notes = ", ".join(filter(None, where))
+        return f"{text} ({notes})" if notes else text
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the same request may succeed later: 408, 429, 499, 5xx, and every rate limit."""
+        return self.status in _TEMPORARY
+
+
+class Unauthorized(RegistryError):
+    """401: credentials are missing, expired or of the wrong kind."""
+
+
+class Denied(RegistryError):
+    """403: who asked is known, or nobody, and has no right to this."""
+
+
+class NotFound(RegistryError):
+    """404: there is no such thing, or it is hidden from who asked."""
+
+
+class ManifestUnknown(NotFound):
+    """404: the repository has no manifest of this tag or digest."""
+
+
+class BlobUnknown(NotFound):
+    """404: the repository has no blob of this digest."""
+
+
+class UploadUnknown(NotFound):
+    """404: the upload expired, was cancelled, or was committed before."""
+
+
+class NameUnknown(NotFound):
+    """404: there is no such repository."""
+
+
+class Unsupported(RegistryError):
+    """405: the registry does not do this."""
+
+
+class InvalidUpload(RegistryError):
+    """400, 404 or 416: the upload cannot go on; begin it again."""
+
+
+class InvalidContent(RegistryError):
+    """400: the registry does not take what was sent: a name, a digest, a size or a manifest."""
+
+
+class RateLimited(RegistryError):
+    """429, or GHCR's 403 of the secondary limit: too much was asked in too short a time.
+
+    Attributes:
+        retry_after: Seconds to wait, or None where nobody says. GHCR's waits are often below a millisecond.
+        allowed: The rate that the registry names, such as `44000/minute`, or None.
+        reset_at: When the wait is over, in UTC, or None.
+    """
+
+    allowed: str | None = None
+    reset_at: datetime | None = None
+
+    @property
+    def is_temporary(self) -> bool:
+        """True: a limit passes."""
+        return True
+
+
+class ServerError(RegistryError):
+    """5xx: the registry failed; the same request may succeed later."""
+
+
+class _Row(NamedTuple):
+    """One line of the table; what is left empty fits everything."""
+
+    error: type[RegistryError]
+    statuses: Container[int] = range(1000)
+    code: str = ""
+    about: str = ""
+    words: str = ""
+
+
+_TABLE = (
+    _Row(RateLimited, {429}),
+    _Row(RateLimited, code="TOOMANYREQUESTS"),
+    _Row(RateLimited, {403}, words="secondary rate limit"),
+    _Row(ServerError, range(500, 600)),
+    _Row(Unauthorized, {401}),
+    _Row(Denied, {403}),
+    _Row(Unsupported, {405}),
+    _Row(Unsupported, {400, 404, 415, 501}, "UNSUPPORTED"),
+    _Row(InvalidUpload, {400, 404, 416}, "BLOB_UPLOAD_INVALID"),
+    _Row(InvalidUpload, {400, 416}, "RANGE_INVALID", "upload"),
+    _Row(InvalidUpload, {416}, "REQUESTED_RANGE_NOT_SATISFIABLE", "upload"),
+    _Row(InvalidUpload, {416}, about="upload"),
+    _Row(UploadUnknown, {400, 404}, "BLOB_UPLOAD_UNKNOWN"),
+    _Row(InvalidContent, {400, 404}, "MANIFEST_BLOB_UNKNOWN"),
+    _Row(ManifestUnknown, {404}, "MANIFEST_UNKNOWN"),
+    _Row(BlobUnknown, {404}, "BLOB_UNKNOWN"),
+    _Row(NameUnknown, {404}, "NAME_UNKNOWN"),
+    _Row(InvalidContent, {400, 404, 413}, "MANIFEST_INVALID"),
+    _Row(InvalidContent, {400, 404, 413}, "SIZE_INVALID"),
+    _Row(InvalidContent, {400, 404}, "MANIFEST_UNVERIFIED"),
+    _Row(InvalidContent, {400, 404}, "DIGEST_INVALID"),
+    _Row(InvalidContent, {400, 404}, "NAME_INVALID"),
+    _Row(InvalidContent, {400, 404}, "TAG_INVALID"),
+    _Row(ManifestUnknown, {404}, about="manifest"),
+    _Row(BlobUnknown, {404}, about="blob"),
+    _Row(UploadUnknown, {404}, about="upload."),
+    _Row(NameUnknown, {404}, about="tags"),
+    _Row(NotFound, {404}),
+    _Row(InvalidUpload, {400}, about="upload"),
+    _Row(InvalidContent, {400, 413}),
+    _Row(RegistryError),
+)
+"""The first line that fits holds: a status that says who must act comes before codes, codes before bare statuses."""
+
+
+def codes_of(error: type[RegistryError]) -> tuple[str, ...]:
+    """The error codes that an exception stands for: the table, read backwards.
+
+    Args:
+        error: A class of the tree.
+
+    Returns:
+        The codes, in the table's order; empty where the status alone decides.
+
+    Example:
+        >>> codes_of(UploadUnknown)
+        ('BLOB_UPLOAD_UNKNOWN',)
+    """
+    return tuple(row.code for row in _TABLE if row.error is error and row.code)
+
+
+def error_from_answer(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    operation: str,
+    url: str | None = None,
+    now: datetime | None = None,
+) -> RegistryError:
+    """The exception for an answer that refuses; it never raises one itself.
+
+    Args:
+        status: The HTTP status.
+        headers: The answer's header fields, in any case.
+        body: The answer's body; of a long one, the first 64 KiB are enough.
+        operation: What was asked for: `manifest.get`, `blob.head`, `upload.put`, `tags.list` and so on. Its first word
+            decides where an answer has no code, as those to HEAD have none.
+        url: Where it was asked.
+        now: What time it is, for `reset_at`; this machine's time by default.
+
+    Returns:
+        An exception that was not raised yet.
+
+    Example:
+        >>> body = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 250ms, allowed: 2000/minute"}]}'
+        >>> error = error_from_answer(429, {}, body, operation="upload.put")
+        >>> type(error).__name__, error.retry_after, error.allowed
+        ('RateLimited', 0.25, '2000/minute')
+    """
+    said = read_error_body(body)
+    words = f"{said.code} {said.message}".lower()
+    kind = next(row.error for row in _TABLE if _fits(row, status, said.code, operation, words))
+    wait = retry_after(headers, said.message, now)
+    if kind is RateLimited and status == 403 and wait is None:  # noqa: PLR2004 - the secondary limit names no time
+        wait = SECONDARY_WAIT
+    error = kind(
+        said.message,
+        status=status,
+        code=said.code,
+        detail=said.detail,
+        request_id=shown(header(headers, "x-github-request-id"), 100) or None,
+        operation=operation,
+        url=url,
+        retry_after=wait,
+        advice=advice(status, words, operation),
+    )
+    if isinstance(error, RateLimited):
+        error.allowed = allowed_rate(said.message)
+        error.reset_at = _later(now or datetime.now(UTC), wait)
+    return error
+
+
+def _fits(row: _Row, status: int, code: str, operation: str, words: str) -> bool:
+    """Whether a line of the table is about this answer."""
+    return (
+        status in row.statuses
+        and row.code in ("", code.upper())
+        and operation.startswith(row.about)
+        and row.words in words
+    )
+
+
+def _later(now: datetime, wait: float | None) -> datetime | None:
+    """When a wait is over; None where it is unknown, or beyond the calendar."""
+    try:
+        return None if wait is None else now + timedelta(seconds=wait)
+    except OverflowError:
+        return None

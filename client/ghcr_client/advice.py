@@ -1,0 +1,132 @@
+"""What GHCR means when it refuses, and what to do: one table from its words to a sentence for people.
+
+It knows the texts of GHCR's refusals and nothing of exceptions. A registry that says something else gets the sentence
+of its status, or none. Source: `reference/ghcr-wire.md` sections 2, 7b and 10b; GitHub's documentation,
+"Working with the Container registry".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["ADVICE", "Advice", "advice"]
+
+_GRANT = (
+    "the token's repository has no {} access to this package: on the package's settings page, under "
+    '"Manage Actions access", add the repository{}'
+)
+
+
+class Advice(NamedTuple):
+    """One line of the table.
+
+    Attributes:
+        status: The HTTP status it is about.
+        words: Text of the message, in lower case; "" fits each message.
+        text: What it means and what to do.
+        about: How the name of the operation begins; "" fits each.
+    """
+
+    status: int
+    words: str
+    text: str
+    about: str = ""
+
+
+ADVICE = (
+    Advice(
+        403,
+        "secondary rate limit",
+        "GitHub limits bursts of requests by this account: wait a minute or more, and send fewer at once",
+    ),
+    Advice(403, "write_package", _GRANT.format("write", " with the role Write")),
+    Advice(403, "read_package", _GRANT.format("read", "")),
+    Advice(
+        403,
+        "expected scopes",
+        "the token lacks a scope: a personal access token (classic) needs read:packages, write:packages or "
+        "delete:packages; a workflow needs `permissions: packages: write`",
+    ),
+    Advice(
+        403,
+        "installation not allowed to",
+        "the workflow's token may not do this in the organization: give the job `permissions: packages: write`, and "
+        "look at the organization's settings for package creation",
+    ),
+    Advice(
+        403,
+        "saml",
+        "the organization demands single sign-on: authorize the token for it under Settings, Tokens, Configure SSO",
+    ),
+    Advice(
+        403,
+        "invalid token",
+        "the token reached the registry itself, which wants one from its token endpoint",
+    ),
+    Advice(
+        403,
+        "requested access",
+        "there is no such package, or this account has no right to it: packages on GHCR are private until their "
+        "visibility is changed, and names are ghcr.io/owner/name",
+    ),
+    Advice(
+        403,
+        "denied",
+        "the token is expired, revoked or unknown, or has no right here; a bad token is refused for public "
+        "packages, too",
+    ),
+    Advice(
+        401,
+        "user cannot be authenticated",
+        "the token is expired, or it is fine-grained, which GHCR does not take: use a personal access token "
+        "(classic) or a workflow's GITHUB_TOKEN",
+    ),
+    Advice(
+        401,
+        "",
+        "credentials are missing or were not taken; a new package on GHCR is private, so that pulling it needs a token "
+        "with read:packages",
+    ),
+    Advice(
+        404,
+        "blob_upload",
+        "the upload is gone: it expired, or it was committed and the answer got lost; ask whether the blob exists",
+        "upload",
+    ),
+    Advice(
+        405,
+        "",
+        "the registry does not do this; on GHCR, deletion goes through the Packages operations of GitHub's REST API",
+    ),
+    Advice(
+        416,
+        "body is too large",
+        "GHCR takes at most 4 MiB a ranged chunk: send smaller ones, or one streamed PUT",
+    ),
+    Advice(500, "", "GHCR answers so, too, when an index is larger than 4 MiB", "manifest.put"),
+)
+"""The first line that fits holds, so the special stands before the general."""
+
+
+def advice(status: int, said: str, operation: str) -> str:
+    """The sentence for a refusal, or "" where the table has none.
+
+    Args:
+        status: The HTTP status.
+        said: The error's code and message, in any case.
+        operation: What was asked for, such as `manifest.put`.
+
+    Returns:
+        One sentence without a full stop.
+
+    Example:
+        >>> advice(403, "DENIED permission_denied: write_package", "upload.post")[:45]
+        "the token's repository has no write access to"
+    """
+    said = said.lower()
+    fits = (
+        each.text
+        for each in ADVICE
+        if each.status == status and each.words in said and operation.startswith(each.about)
+    )
+    return next(fits, "")
