@@ -7,7 +7,7 @@ import importlib
 
 import pytest
 
-MODULES = ["advice", "answers", "errors", "masking"]
+MODULES = ["advice", "answers", "digests", "errors", "masking", "refs"]
 
 
 @pytest.mark.parametrize("name", MODULES)
