@@ -233,6 +233,7 @@ def test_a_wait_beyond_the_calendar() -> None:
     assert vars(answer(429, body("", "retry-after: " + "9" * 12 + "h")))["reset_at"] is None
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=0, max_value=1e6), st.sampled_from(["ns", "us", "µs", "ms", "s", "m", "h"]))
 def test_go_durations(number: float, unit: str) -> None:
     """A number and a unit are so many of that unit."""
@@ -349,6 +350,7 @@ def test_a_cut_token_is_no_token() -> None:
     assert "ghp_" not in shown("x " * 20 + TOKENS[0], limit=60)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_urls_lose_their_secrets(text: str) -> None:
     """No URL keeps a query or a fragment, whatever it looks like."""

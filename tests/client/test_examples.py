@@ -7,7 +7,18 @@ import importlib
 
 import pytest
 
-MODULES = ["advice", "answers", "digests", "errors", "masking", "refs"]
+MODULES = [
+    "advice",
+    "answers",
+    "digests",
+    "errors",
+    "manifests",
+    "masking",
+    "models",
+    "platforms",
+    "ranges",
+    "refs",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

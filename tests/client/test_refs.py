@@ -141,6 +141,7 @@ DIGEST = st.binary(max_size=8).flatmap(
 REFS = st.builds(ImageRef, REGISTRY, REPOSITORY, st.none() | TAG.map(Tag), st.none() | DIGEST)
 
 
+@settings(deadline=None)
 @given(REFS)
 def test_written_and_read(ref: ImageRef) -> None:
     """What is written is read as the same reference."""
@@ -148,6 +149,7 @@ def test_written_and_read(ref: ImageRef) -> None:
     assert f"{ref.owner}/{ref.package}" == ref.repository
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40) | st.text("aA0.:/@-_[] ", max_size=30))
 def test_no_text_is_too_strange(text: str) -> None:
     """Any text is a reference that is written and read the same, or is refused by our error."""
@@ -158,6 +160,7 @@ def test_no_text_is_too_strange(text: str) -> None:
     assert ImageRef.parse(str(ref)) == ref
 
 
+@settings(deadline=None)
 @given(REFS, TAG, DIGEST)
 def test_changed(ref: ImageRef, tag: str, digest: Digest) -> None:
     """A new tag drops the digest, a new digest keeps the tag unless told otherwise; the name stays."""
@@ -171,6 +174,7 @@ def test_changed(ref: ImageRef, tag: str, digest: Digest) -> None:
     assert (child.name, child.tag, child.digest) == (ref.name, None, digest)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 300), st.integers(1, 300))
 def test_lengths(name: int, tag: int) -> None:
     """Names have 1 to 256 characters, tags 1 to 128, and never one more."""
@@ -183,7 +187,7 @@ def test_lengths(name: int, tag: int) -> None:
         assert tag <= 128
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     st.tuples(
         st.sampled_from(["", "ghcr.io/", "localhost:5000/", "a.b/", "[::1]:5/", "-a.b/", "x:/"]),
