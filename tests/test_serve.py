@@ -27,7 +27,7 @@ from ghcr_sim.exchange import Response, Wire
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.serve import Server
 from ghcr_sim.store import BytesBlob, Manifest
-from ghcr_sim.threads import BACKGROUND, ThreadServer
+from ghcr_sim.threads import BACKGROUND, ThreadServer, _Background
 from ghcr_sim.tls import Authority
 
 if TYPE_CHECKING:
@@ -222,6 +222,19 @@ def test_stopping_twice_stops_nobody_else(server: ThreadServer) -> None:
         other.stop()
     other.stop()
     assert Raw(server.host)("GET", "/v2/").status == 401
+
+
+def test_what_is_left_in_the_thread_is_ended() -> None:
+    """A task that somebody left in the shared loop is cancelled when nobody needs the loop any more."""
+    background = _Background()
+    background.acquire()
+
+    async def leave() -> asyncio.Task[bool]:
+        return asyncio.create_task(asyncio.Event().wait())
+
+    task = background.run(leave())
+    background.release()
+    assert task.cancelled()
 
 
 def test_a_server_can_start_again(simulator: Bent) -> None:
@@ -606,7 +619,7 @@ def test_large_bodies_over_tls(simulator: Bent) -> None:
 
 def test_a_long_list_arrives_whole(server: ThreadServer, simulator: Bent) -> None:
     """An answer of megabytes of JSON waits for a client that reads slowly, and arrives whole."""
-    names = [f"{number:06}" + "x" * 120 for number in range(20_000)]
+    names = [f"{number:06}" + "x" * 120 for number in range(60_000)]
     simulator.store.put_manifest(A, Manifest("sha256:" + "a" * 64, "a/b", b"{}"), names)
     with connect(server, buffer=4096) as sock, sock.makefile("rb") as file:
         sock.sendall(request(simulator, f"/v2/{A}/tags/list"))

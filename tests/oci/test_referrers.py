@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from asking import Fake, descriptor, image
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import few
 
@@ -131,6 +131,7 @@ def test_text_that_utf_8_cannot_say(oci: Fake) -> None:
 
 
 @given(st.lists(st.sampled_from(("test/a", "test/b+json")), max_size=6), st.integers(1, 4), st.booleans())
+@example(kinds=["test/a", "test/b+json", "test/b+json"], page=1, filtered=True)
 @few
 def test_links_lead_to_every_referrer_once(kinds: list[str], page: int, filtered: bool) -> None:
     """Following `Link` from page to page finds each referrer exactly once, with a filter and without."""
