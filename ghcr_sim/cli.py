@@ -59,9 +59,21 @@ def cli() -> None:
 )
 def serve(**options: Any) -> None:
     """Serve a local ghcr.io until Ctrl-C or SIGTERM."""
+    for option, needed in _NEEDS.items():
+        if options[option] and not options[needed]:
+            raise click.UsageError(f"{_spelled(option)} means nothing without {_spelled(needed)}.")
     from ghcr_sim.commands.serve import Options, run  # noqa: PLC0415 - `--help` should not import a server
 
     run(Options(**options))
+
+
+_NEEDS = {"read_only": "store", "seed_as": "seeds", "tls_dir": "tls", "tls_names": "tls"}
+"""Option → the one without which it would silently do nothing."""
+
+
+def _spelled(option: str) -> str:
+    """An option as it is typed."""
+    return {"seeds": "--seed", "tls_names": "--tls-name"}.get(option) or "--" + option.replace("_", "-")
 
 
 @cli.command()

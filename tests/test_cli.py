@@ -165,7 +165,10 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "credentials are no TOML": (["serve", "--credentials", __file__], 1, "is not TOML"),
     "profile is no TOML": (["serve", "--profile", "{bad}"], 1, "is not TOML"),
     "seed is no image": (["serve", "--seed", __file__], 1, "test_cli.py"),
-    "nothing to read only": (["serve", "--read-only"], 1, "add --store DIR"),
+    "nothing to read only": (["serve", "--read-only"], 2, "--read-only means nothing without --store"),
+    "no seed to name": (["serve", "--seed-as", "a/b"], 2, "--seed-as means nothing without --seed"),
+    "a directory for no CA": (["serve", "--tls-dir", "."], 2, "--tls-dir means nothing without --tls"),
+    "a name on no certificate": (["serve", "--tls-name", "x"], 2, "--tls-name means nothing without --tls"),
     "address of nobody": (["serve", "--host", "192.0.2.1"], 1, "cannot listen on 192.0.2.1 port 5000"),
     "impossible name": (["serve", "--host", "a" * 70], 1, "cannot listen on"),
 }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, load_accounts
-from ghcr_sim.errors import SeedError, StoreError
+from ghcr_sim.errors import SeedError
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Store
 
@@ -94,8 +94,6 @@ def _seed(simulator: Simulator, options: Options) -> None:
 def _open(options: Options) -> Store:
     """The store that was asked for."""
     if options.store is None:
-        if options.read_only:
-            raise StoreError("--read-only needs a directory to read: add --store DIR")
         return Store()
     from ghcr_sim.store.directory import DirectoryStore  # noqa: PLC0415 - memory needs no lock
     from ghcr_sim.store.overlay import OverlayStore  # noqa: PLC0415 - the same
