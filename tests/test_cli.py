@@ -8,7 +8,6 @@ import io
 import json
 import os
 import re
-import runpy
 import signal
 import socket
 import ssl
@@ -550,15 +549,11 @@ def test_demo(told: Callable[..., tuple[int, str, str]]) -> None:
         assert line in out
 
 
-def test_the_module_is_the_command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_module_is_the_command() -> None:
     """`python -m ghcr_sim` is `ghcr-sim`."""
-    monkeypatch.setattr(sys, "argv", ["__main__.py", "--version"])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_module("ghcr_sim", run_name="__main__")
-    assert not caught.value.code
-    assert capsys.readouterr().out.startswith("ghcr-sim, version ")
+    argv = [sys.executable, "-W", "error", "-m", "ghcr_sim", "--version"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("ghcr-sim, version ")
 
 
 def test_a_reader_that_goes_away() -> None:
