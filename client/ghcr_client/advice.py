@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ADVICE", "Advice", "advice"]
+__all__ = ["ADVICE", "STORAGE_ADVICE", "Advice", "advice"]
+
+STORAGE_ADVICE = (
+    "the storage host refused an address that the registry had signed: such addresses expire after minutes, and the "
+    "registry gives new ones"
+)
+"""What a refusal of the storage host means; the registry's own table does not fit it."""
 
 _GRANT = (
     "the token's repository has no {} access to this package: on the package's settings page, under "
@@ -86,6 +92,11 @@ ADVICE = (
         "",
         "credentials are missing or were not taken; a new package on GHCR is private, so that pulling it needs a token "
         "with read:packages",
+    ),
+    Advice(
+        303,
+        "",
+        "the registry sent to a web page instead of answering, as GHCR does now and then: ask by digest, or later",
     ),
     Advice(
         404,

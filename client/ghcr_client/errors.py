@@ -3,9 +3,13 @@
 GhcrError
 ├── InvalidReference      a name, tag or digest that no registry takes
 ├── InvalidManifest       a manifest that is not one
+├── LayoutError           a layout or archive on this machine that is missing, damaged or hostile
 ├── InvalidRange          chunk sizes or offsets that make no sense
 ├── ConfigError           settings or credential files that cannot be used
+│   └── SimulationError   recording or replaying was asked for, and cannot be
 ├── DigestMismatch        bytes that do not have the digest that was promised
+├── ProtocolError         an answer that no registry may give: missing fields, hostile links, wrong lengths
+├── UploadError           content that changed while it was sent, or cannot be read a second time
 ├── TransportError        no answer: connection, TLS, time-out, a redirect that is not followed
 └── RegistryError         an answer that refuses; it has status, code, message and request id
     ├── Unauthorized      401
@@ -32,7 +36,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ghcr_client.advice import advice
+from ghcr_client.advice import STORAGE_ADVICE, advice
 from ghcr_client.answers import allowed_rate, header, read_error_body, retry_after
 from ghcr_client.masking import bare_url, masked, shown
 
@@ -50,15 +54,19 @@ __all__ = [
     "InvalidRange",
     "InvalidReference",
     "InvalidUpload",
+    "LayoutError",
     "ManifestUnknown",
     "NameUnknown",
     "NotFound",
+    "ProtocolError",
     "RateLimited",
     "RegistryError",
     "ServerError",
+    "SimulationError",
     "TransportError",
     "Unauthorized",
     "Unsupported",
+    "UploadError",
     "UploadUnknown",
     "codes_of",
     "error_from_answer",
@@ -66,6 +74,12 @@ __all__ = [
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait on a limit that names no time: GitHub asks for at least a minute."""
+
+_EXPIRED = 403
+"""What a storage host says to an address whose signature is too old: the registry gives a new one."""
+
+_ASTRAY = 303
+"""GHCR sends to github.com, now and then, instead of answering: `reference/ghcr-wire.md` row 3.11."""
 
 _TEMPORARY = frozenset({408, 429, 499, *range(500, 600)})
 
@@ -103,12 +117,33 @@ class InvalidManifest(GhcrError, ValueError):
     """Some bytes are not the manifest that they claim to be."""
 
 
+class LayoutError(GhcrError):
+    """A local layout or archive cannot be used: missing, damaged, hostile, or it is unclear which image is meant.
+
+    Example:
+        >>> print(LayoutError("app.tar has no index.json"))
+        app.tar has no index.json
+    """
+
+
 class InvalidRange(GhcrError, ValueError):
     """A chunk's size or offsets make no sense; nothing was sent."""
 
 
 class ConfigError(GhcrError):
     """Settings, or a file with credentials, cannot be used."""
+
+
+class SimulationError(ConfigError):
+    """Recording or replaying was asked for, and cannot be: nobody provides it, or its cassette is of no use."""
+
+
+class ProtocolError(GhcrError):
+    """An answer breaks the protocol; what it said is not used, and asking again helps little."""
+
+
+class UploadError(GhcrError):
+    """An upload cannot go on by itself: its content changed, ended early, or cannot be read a second time."""
 
 
 class DigestMismatch(GhcrError):
@@ -136,10 +171,16 @@ class TransportError(GhcrError):
     Args:
         message: What happened.
         url: Where it happened; its query, user and password are left out.
+        temporary: Whether the same request may succeed later.
+
+    Attributes:
+        url: The same.
+        is_temporary: The same.
     """
 
-    def __init__(self, message: str = "", *, url: str | None = None) -> None:
+    def __init__(self, message: str = "", *, url: str | None = None, temporary: bool = True) -> None:
         self.url = None if url is None else bare_url(url)
+        self.is_temporary = temporary
         super().__init__(message if self.url is None else f"{message} ({self.url})")
 
 
@@ -156,6 +197,7 @@ class RegistryError(GhcrError):
         url: Where it was asked, without the query, or None.
         retry_after: Seconds to wait before the next try, or None where nobody says.
         advice: What it means and what to do, or "".
+        from_storage: Whether another host answered, to which the registry had sent.
 
     Example:
         >>> error = RegistryError("not today", status=418, code="TEAPOT")
@@ -175,6 +217,7 @@ class RegistryError(GhcrError):
         url: str | None = None,
         retry_after: float | None = None,
         advice: str = "",
+        from_storage: bool = False,
     ) -> None:
         self.status = status
         self.code = code
@@ -185,13 +228,14 @@ class RegistryError(GhcrError):
         self.url = None if url is None else bare_url(url)
         self.retry_after = retry_after
         self.advice = advice
+        self.from_storage = from_storage
         super().__init__(self._sentence())
 
     def _sentence(self) -> str:
         """What was wanted, what came, what to do, and which request it was."""
         came = " ".join(filter(None, [str(self.status), self.code]))
         text = f"{self.operation}: {came}" if self.operation else came
-        text += f": {self.message}" if self.message else ""
+        text += f": {self.message.rstrip('. ')}" if self.message else ""
         text += f". {self.advice[0].upper()}{self.advice[1:]}" if self.advice else ""
         where = [self.url, self.request_id and f"request {self.request_id}"]
         notes = ", ".join(filter(None, where))
@@ -199,8 +243,15 @@ class RegistryError(GhcrError):
 
     @property
     def is_temporary(self) -> bool:
-        """Whether the same request may succeed later: 408, 429, 499, 5xx, and every rate limit."""
-        return self.status in _TEMPORARY
+        """Whether the same request may succeed later.
+
+        So are 408, 429, 499 and 5xx, a storage address that expired, and GHCR's 303 instead of a manifest.
+        """
+        return (
+            self.status in _TEMPORARY
+            or (self.from_storage and self.status == _EXPIRED)
+            or (self.status == _ASTRAY and self.operation.startswith("manifest"))
+        )
 
 
 class Unauthorized(RegistryError):
@@ -299,11 +350,11 @@ _TABLE = (
     _Row(InvalidContent, {400, 404}, "DIGEST_INVALID"),
     _Row(InvalidContent, {400, 404}, "NAME_INVALID"),
     _Row(InvalidContent, {400, 404}, "TAG_INVALID"),
-    _Row(ManifestUnknown, {404}, about="manifest"),
+    _Row(ManifestUnknown, {303, 404}, about="manifest"),
     _Row(BlobUnknown, {404}, about="blob"),
     _Row(UploadUnknown, {404}, about="upload."),
     _Row(NameUnknown, {404}, about="tags"),
-    _Row(NotFound, {404}),
+    _Row(NotFound, {303, 404}),
     _Row(InvalidUpload, {400}, about="upload"),
     _Row(InvalidContent, {400, 413}),
     _Row(RegistryError),
@@ -335,6 +386,7 @@ def error_from_answer(
     operation: str,
     url: str | None = None,
     now: datetime | None = None,
+    from_storage: bool = False,
 ) -> RegistryError:
     """The exception for an answer that refuses; it never raises one itself.
 
@@ -346,6 +398,7 @@ def error_from_answer(
             decides where an answer has no code, as those to HEAD have none.
         url: Where it was asked.
         now: What time it is, for `reset_at`; this machine's time by default.
+        from_storage: Whether another host answered, to which the registry had sent.
 
     Returns:
         An exception that was not raised yet.
@@ -371,7 +424,8 @@ def error_from_answer(
         operation=operation,
         url=url,
         retry_after=wait,
-        advice=advice(status, words, operation),
+        advice=STORAGE_ADVICE if from_storage else advice(status, words, operation),
+        from_storage=from_storage,
     )
     if isinstance(error, RateLimited):
         error.allowed = allowed_rate(said.message)
