@@ -1,0 +1,30 @@
+"""Images on this machine: OCI image layouts in directories and tars, and docker-archives, read and written.
+
+Layers are never unpacked, and tars never extracted. It knows no transport: what is read are sources, and what is
+written comes from them. `open_local` opens whatever there is.
+"""
+
+from __future__ import annotations
+
+from ghcr_client.errors import LayoutError
+from ghcr_client.layout.archive import LayoutArchive, write_blobs_archive, write_layout_archive
+from ghcr_client.layout.directory import BlobSink, LayoutDirectory
+from ghcr_client.layout.dockerarchive import DockerArchive
+from ghcr_client.layout.dockerwriter import write_docker_archive
+from ghcr_client.layout.names import Entry
+from ghcr_client.layout.opening import open_local
+from ghcr_client.layout.reading import LocalImages
+
+__all__ = [
+    "BlobSink",
+    "DockerArchive",
+    "Entry",
+    "LayoutArchive",
+    "LayoutDirectory",
+    "LayoutError",
+    "LocalImages",
+    "open_local",
+    "write_blobs_archive",
+    "write_docker_archive",
+    "write_layout_archive",
+]

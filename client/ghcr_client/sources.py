@@ -1,0 +1,199 @@
+"""Content to be sent: bytes, a file, a stream. It can be read from an offset and, if it is rewindable, again.
+
+Files are read in a thread, a mebibyte at a time, so that neither the loop nor memory feels their size. It does not know
+where content goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from ghcr_client.errors import UploadError
+
+if TYPE_CHECKING:
+    from ghcr_client.digests import Digest
+
+__all__ = ["PIECE", "BytesSource", "Content", "FileSource", "Source", "StreamSource", "source_of"]
+
+PIECE = 1024 * 1024
+"""Bytes that are read from a file at a time."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Content that can be read from an offset.
+
+    Attributes:
+        size: How many bytes it has, or None where nobody knows before its end.
+        digest: Its digest where somebody said it, else None.
+        rewindable: Whether it can be read more than once.
+    """
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes."""
+
+    @property
+    def digest(self) -> Digest | None:
+        """The digest of all bytes."""
+
+    @property
+    def rewindable(self) -> bool:
+        """Whether `read` may be called again."""
+
+    def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from an offset to the end, in pieces of any size."""
+        ...
+
+
+Content = bytes | bytearray | memoryview | str | os.PathLike[str] | AsyncIterable[bytes] | Source
+"""What operations take: bytes, the path of a file, an asynchronous iterator of bytes, or a `Source`."""
+
+
+class BytesSource:
+    """Content that is in memory.
+
+    Args:
+        data: The bytes.
+        digest: Their digest, if it is known.
+
+    Example:
+        >>> BytesSource(b"hello").size
+        5
+    """
+
+    rewindable = True
+
+    def __init__(self, data: bytes | bytearray | memoryview, *, digest: Digest | None = None) -> None:
+        self._data = memoryview(data).cast("B")
+        self.size: int | None = len(self._data)
+        self.digest = digest
+
+    async def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from an offset."""
+        for at in range(start, len(self._data), PIECE):
+            yield bytes(self._data[at : at + PIECE])
+
+
+class FileSource:
+    """Content that is a file, or a part of one.
+
+    Args:
+        path: The file.
+        start: Offset of the first byte.
+        size: How many bytes from there; None to the file's end, as it is now.
+        digest: Their digest, if it is known.
+
+    Raises:
+        OSError: There is no such file, or it may not be read.
+    """
+
+    rewindable = True
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start: int = 0,
+        size: int | None = None,
+        digest: Digest | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._start = start
+        self.size: int | None = self.path.stat().st_size - start if size is None else size
+        self.digest = digest
+
+    async def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from an offset.
+
+        Raises:
+            UploadError: The file is shorter than it was.
+        """
+        left = (self.size or 0) - start
+        file = await asyncio.to_thread(self.path.open, "rb", 0)
+        try:
+            file.seek(self._start + start)
+            while left > 0:
+                piece = await asyncio.to_thread(file.read, min(PIECE, left))
+                if not piece:
+                    raise UploadError(
+                        f"{self.path.name} became shorter while it was read: {left} bytes are missing"
+                    )
+                left -= len(piece)
+                yield piece
+        finally:
+            file.close()
+
+
+class StreamSource:
+    """Content that comes by and by, and only once.
+
+    Args:
+        stream: The pieces.
+        size: How many bytes they have together, if it is known.
+        digest: Their digest, if it is known.
+    """
+
+    rewindable = False
+
+    def __init__(
+        self, stream: AsyncIterable[bytes], *, size: int | None = None, digest: Digest | None = None
+    ) -> None:
+        self._stream = stream
+        self._begun = False
+        self.size = size
+        self.digest = digest
+
+    async def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes, once.
+
+        Raises:
+            UploadError: They were read before.
+        """
+        if self._begun or start:
+            raise UploadError(
+                "the stream was read already and cannot be read again: pass bytes, a file or a Source, "
+                "so that a failed upload can be repeated"
+            )
+        self._begun = True
+        async for piece in self._stream:
+            yield piece
+
+
+def source_of(content: Content, *, digest: Digest | None = None) -> Source:
+    """Something to read from, whatever was given.
+
+    Args:
+        content: Bytes, the path of a file, an asynchronous iterator, or a `Source`, which is returned as it is.
+        digest: Its digest, if it is known.
+
+    Returns:
+        A source.
+
+    Raises:
+        TypeError: It is nothing of that.
+        OSError: The file cannot be read.
+
+    Example:
+        >>> source_of(b"hello").rewindable
+        True
+    """
+    for kinds, make in _MAKERS:
+        if isinstance(content, kinds):
+            return make(content, digest=digest)
+    if isinstance(content, Source):
+        return content
+    raise TypeError(
+        f"content is bytes, a path, an asynchronous iterator or a Source, not {type(content).__name__}"
+    )
+
+
+_MAKERS: tuple[tuple[tuple[type, ...], Callable[..., Source]], ...] = (
+    ((bytes, bytearray, memoryview), BytesSource),
+    ((str, os.PathLike), FileSource),
+    ((AsyncIterable,), StreamSource),
+)
