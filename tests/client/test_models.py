@@ -443,7 +443,7 @@ def test_bad_splits() -> None:
 def test_every_export_is_there() -> None:
     """Each name of `__all__` is found, once looked up it stays, and no other name is."""
     for name in ghcr_client.__all__:
-        assert getattr(ghcr_client, name).__name__ == name
+        assert getattr(ghcr_client, name) is getattr(ghcr_client, name)
     assert set(ghcr_client.__all__) <= set(dir(ghcr_client))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ghcr_client.nothing

@@ -1,0 +1,255 @@
+"""A simulator is found by its entry point: a real one, in a package that is installed for one test."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+import sysconfig
+import traceback
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import TYPE_CHECKING
+
+import pytest
+from ghcr_client.errors import ConfigError, ProtocolError, SimulationError
+from ghcr_client.simulation import GROUP, Simulation, open_simulation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "hunter2-is-secret"
+
+GOOD = """
+    def open(*, mode, path):
+        return Sim(mode, path)
+"""
+
+
+def sim(start: str = 'return {"ghcr.io": "http://127.0.0.1:4711"}', stop: str = "pass") -> str:
+    """The source of a simulation that keeps what it was told in `CALLS`."""
+    return f"""
+CALLS = []
+
+class Sim:
+    def __init__(self, mode, path):
+        CALLS.append((mode, path))
+
+    async def start(self):
+{indent(dedent(start), " " * 8)}
+
+    async def stop(self, failed):
+        CALLS.append(failed)
+{indent(dedent(stop), " " * 8)}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No distribution is installed but those of the test: beside them only the standard library is on the path."""
+    library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    beside = [one for one in sys.path if one.startswith(tuple(library)) and "-packages" not in one]
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *beside])
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Install a distribution that provides an entry point."""
+    count = 0
+
+    def installed(source: str, *, name: str = "fake-simulator", attribute: str = "open") -> None:
+        nonlocal count
+        count += 1
+        module = f"simulator_{count}"
+        info = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\nsim = {module}:{attribute}\n")
+        (tmp_path / f"{module}.py").write_text(source)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        importlib.invalidate_caches()
+
+    return installed
+
+
+def opened(mode: str = "replay") -> Simulation:
+    """A simulation that is there."""
+    simulation = open_simulation(mode, "app.json")  # type: ignore[arg-type]
+    assert simulation is not None
+    return simulation
+
+
+def calls() -> list[object]:
+    """What the installed simulator was told."""
+    told: list[object] = sys.modules["simulator_1"].CALLS
+    return told
+
+
+def test_off_asks_nobody(install: Callable[..., None]) -> None:
+    """Where nothing is to be simulated, no simulator is loaded, with a path or without."""
+    install("raise RuntimeError")
+    assert open_simulation("off") is None
+    assert open_simulation("off", "app.json") is None
+
+
+@pytest.mark.parametrize("mode", ["record", "replay"])
+def test_a_simulation(install: Callable[..., None], mode: str) -> None:
+    """The one that is installed is given mode and path, is started, and is told at the end how it went."""
+    install(sim() + dedent(GOOD))
+    simulation = opened(mode)
+    assert calls() == [(mode, Path("app.json"))]
+    assert isinstance(simulation, Simulation)
+
+    async def run() -> dict[str, str]:
+        stands_in = dict(await simulation.start())
+        await simulation.stop(failed=False)
+        return stands_in
+
+    assert asyncio.run(run()) == {"ghcr.io": "http://127.0.0.1:4711"}
+    assert calls()[1:] == [False]
+
+
+def test_nobody() -> None:
+    """Where nobody simulates, the error says what to install."""
+    with pytest.raises(SimulationError, match="pip install --upgrade pytest-ghcr"):
+        open_simulation("replay", "app.json")
+
+
+def test_several(install: Callable[..., None]) -> None:
+    """Where several simulate, all are named and none is loaded."""
+    install("raise RuntimeError", name="one-sim")
+    install("raise RuntimeError", name="two-sim")
+    with pytest.raises(SimulationError) as caught:
+        open_simulation("replay", "app.json")
+    assert "sim (simulator_1:open) of one-sim, sim (simulator_2:open) of two-sim" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", [None, ""], ids=["none", "empty"])
+def test_no_path(install: Callable[..., None], path: str | None) -> None:
+    """A cassette needs a path; that is a mistake in the settings."""
+    install(sim() + dedent(GOOD))
+    with pytest.raises(ConfigError, match="GHCR_SIMULATION_PATH") as caught:
+        open_simulation("record", path)
+    assert not isinstance(caught.value, SimulationError)
+
+
+def test_no_such_mode() -> None:
+    """A mode that does not exist is a mistake in the settings, which names those that do."""
+    with pytest.raises(ConfigError, match="'play', but has to be one of off, record, replay"):
+        open_simulation("play", "app.json")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("source", "attribute", "says"),
+    [
+        pytest.param(f"raise RuntimeError('{SECRET}')", "open", "RuntimeError", id="at import"),
+        pytest.param("import no_such_module", "open", "ModuleNotFoundError", id="lacks a library"),
+        pytest.param("", "open", "AttributeError", id="no factory"),
+        pytest.param("open = 3", "open", "TypeError", id="factory is none"),
+        pytest.param("def open(): pass", "open", "TypeError", id="takes nothing"),
+        pytest.param(f"def open(mode, path): raise OSError('{SECRET}')", "open", "OSError", id="at call"),
+        pytest.param(
+            "def open(mode, path): pass", "open", "NoneType has no start and stop", id="no simulation"
+        ),
+    ],
+)
+def test_a_simulator_that_does_not_work(
+    install: Callable[..., None], source: str, attribute: str, says: str
+) -> None:
+    """The error names the simulator and the kind of failure, and repeats nothing of what was said."""
+    install(source, attribute=attribute)
+    with pytest.raises(SimulationError) as caught:
+        open_simulation("replay", "app.json")
+    assert "sim (simulator_1:open) of fake-simulator" in str(caught.value)
+    assert says in str(caught.value)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        pytest.param("http://127.0.0.1:1/", "http://127.0.0.1:1", id="slash"),
+        pytest.param("https://localhost:65535", "https://localhost:65535", id="name"),
+        pytest.param("http://[::1]:80", "http://[::1]:80", id="IPv6"),
+        pytest.param("HTTP://127.8.9.1", "http://127.8.9.1", id="no port"),
+    ],
+)
+def test_addresses_of_this_machine(install: Callable[..., None], given: str, taken: str) -> None:
+    """A base URL on loopback is taken, and given without a slash at the end."""
+    install(sim(f"return {{'GHCR.io': {given!r}, 'localhost:5000': {given!r}}}") + dedent(GOOD))
+    assert asyncio.run(opened().start()) == {"ghcr.io": taken, "localhost:5000": taken}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "http://10.0.0.1:80",
+        "http://0.0.0.0:80",
+        "http://ghcr.io",
+        "http://localhost.example:80",
+        "http://127.0.0.1.example",
+        "http://127.0.0.1:80@evil.example",
+        "http://@127.0.0.1:80",
+        "http://127.0.0.1:80\\@evil.example",
+        "http://127.0.0.1:80/v2",
+        "http://127.0.0.1:80?x=1",
+        "http://127.0.0.1:80#x",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:0",
+        "http://[::1",
+        "http://",
+        "ftp://127.0.0.1:80",
+        "127.0.0.1:80",
+        "",
+        None,
+        7,
+    ],
+    ids=repr,
+)
+def test_addresses_of_others(install: Callable[..., None], given: object) -> None:
+    """What is not a base URL on loopback is refused, and the simulation is stopped again."""
+    install(sim(f"return {{'ghcr.io': {given!r}}}") + dedent(GOOD))
+    with pytest.raises(SimulationError):
+        asyncio.run(opened().start())
+    assert calls()[1:] == [True]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param("{'': 'http://127.0.0.1:1'}", id="empty name"),
+        pytest.param("{'ghcr.io/acme': 'http://127.0.0.1:1'}", id="a path"),
+        pytest.param("{'https://ghcr.io': 'http://127.0.0.1:1'}", id="a URL"),
+        pytest.param("{3: 'http://127.0.0.1:1'}", id="a number"),
+        pytest.param("None", id="nothing"),
+        pytest.param("['ghcr.io']", id="a list"),
+    ],
+)
+def test_names_that_no_registry_has(install: Callable[..., None], given: str) -> None:
+    """What is not a mapping of registries' names is refused, even where the simulation then does not stop."""
+    install(sim(f"return {given}", "raise RuntimeError") + dedent(GOOD))
+    with pytest.raises(SimulationError, match=r"which is no registry's name|gives no addresses"):
+        asyncio.run(opened().start())
+    assert calls()[1:] == [True]
+
+
+def test_a_simulation_that_fails(install: Callable[..., None]) -> None:
+    """Of a foreign error at start or stop, only the class is told."""
+    raising = f"raise OSError('{SECRET}')"
+    install(sim(raising, raising) + dedent(GOOD))
+    simulation = opened()
+    with pytest.raises(SimulationError, match="does not start: OSError"):
+        asyncio.run(simulation.start())
+    with pytest.raises(SimulationError, match="does not stop well: OSError") as caught:
+        asyncio.run(simulation.stop(failed=True))
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_simulation_that_fails_in_the_clients_words(install: Callable[..., None]) -> None:
+    """An error of the client's own tree passes as it is: its words are made to be shown."""
+    raising = (
+        "from ghcr_client.errors import ProtocolError\nraise ProtocolError('line 3 of app.json: no status')"
+    )
+    install(sim(raising) + dedent(GOOD))
+    with pytest.raises(ProtocolError, match=r"line 3 of app\.json"):
+        asyncio.run(opened().start())
