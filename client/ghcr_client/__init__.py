@@ -1,7 +1,8 @@
-"""The async client for GHCR and every other OCI registry: so far its types and its errors.
+"""The async client for GHCR and every other OCI registry.
 
-It knows nothing of `ghcr_sim` (an import contract holds that). A name is loaded when it is first used, so that
-importing the package costs next to nothing.
+`GhcrClient` has the operations; `SyncGhcrClient` has the same for code without a loop. It knows nothing of
+`ghcr_sim` (an import contract holds that). A name is loaded when it is first used, so that importing the package costs
+next to nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ghcr_client.auth.credentials import (
+        Anonymous,
+        ChainCredentials,
+        CredentialProvider,
+        Credentials,
+        EnvironmentCredentials,
+        StaticCredentials,
+    )
+    from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+    from ghcr_client.auth.githubcli import GitHubCliCredentials
+    from ghcr_client.client import GhcrClient, default_credentials
     from ghcr_client.digests import Digest
     from ghcr_client.errors import (
         BlobUnknown,
@@ -22,33 +34,60 @@ if TYPE_CHECKING:
         InvalidRange,
         InvalidReference,
         InvalidUpload,
+        LayoutError,
         ManifestUnknown,
         NameUnknown,
         NotFound,
+        ProtocolError,
         RateLimited,
         RegistryError,
         ServerError,
+        SimulationError,
         TransportError,
         Unauthorized,
         Unsupported,
+        UploadError,
         UploadUnknown,
     )
+    from ghcr_client.images import Image, github_annotations
+    from ghcr_client.layout import DockerArchive, LayoutArchive, LayoutDirectory, LocalImages, open_local
+    from ghcr_client.limiter import LimitState
     from ghcr_client.manifests import Manifest
+    from ghcr_client.metrics import Metrics, PrometheusMetrics
     from ghcr_client.models import ArtifactManifest, Descriptor, ImageIndex, ImageManifest
+    from ghcr_client.operations.health import Health
+    from ghcr_client.operations.tags import Retagged
     from ghcr_client.platforms import Platform
+    from ghcr_client.progress import Progress, ProgressCallback
     from ghcr_client.ranges import ChunkRange
     from ghcr_client.refs import ImageRef, Tag
+    from ghcr_client.settings import GhcrConfig
+    from ghcr_client.sources import BytesSource, FileSource, Source, StreamSource
 
 __all__ = [
+    "Anonymous",
     "ArtifactManifest",
     "BlobUnknown",
+    "BytesSource",
+    "ChainCredentials",
     "ChunkRange",
     "ConfigError",
+    "CredentialProvider",
+    "Credentials",
     "Denied",
     "Descriptor",
     "Digest",
     "DigestMismatch",
+    "DockerArchive",
+    "DockerConfigCredentials",
+    "EnvironmentCredentials",
+    "FileSource",
+    "GhcrClient",
+    "GhcrConfig",
     "GhcrError",
+    "GitHubCliCredentials",
+    "Health",
+    "Image",
     "ImageIndex",
     "ImageManifest",
     "ImageRef",
@@ -57,32 +96,80 @@ __all__ = [
     "InvalidRange",
     "InvalidReference",
     "InvalidUpload",
+    "LayoutArchive",
+    "LayoutDirectory",
+    "LayoutError",
+    "LimitState",
+    "LocalImages",
     "Manifest",
     "ManifestUnknown",
+    "Metrics",
     "NameUnknown",
     "NotFound",
     "Platform",
+    "Progress",
+    "ProgressCallback",
+    "PrometheusMetrics",
+    "ProtocolError",
     "RateLimited",
     "RegistryError",
+    "Retagged",
     "ServerError",
+    "SimulationError",
+    "Source",
+    "StaticCredentials",
+    "StreamSource",
     "Tag",
     "TransportError",
     "Unauthorized",
     "Unsupported",
+    "UploadError",
     "UploadUnknown",
+    "default_credentials",
+    "github_annotations",
+    "open_local",
 ]
 
 _HOMES = {
+    "Anonymous": "auth.credentials",
     "ArtifactManifest": "models",
+    "BytesSource": "sources",
+    "ChainCredentials": "auth.credentials",
     "ChunkRange": "ranges",
+    "CredentialProvider": "auth.credentials",
+    "Credentials": "auth.credentials",
     "Descriptor": "models",
     "Digest": "digests",
+    "DockerArchive": "layout",
+    "DockerConfigCredentials": "auth.dockerconfig",
+    "EnvironmentCredentials": "auth.credentials",
+    "FileSource": "sources",
+    "GhcrClient": "client",
+    "GhcrConfig": "settings",
+    "GitHubCliCredentials": "auth.githubcli",
+    "Health": "operations.health",
+    "Image": "images",
     "ImageIndex": "models",
     "ImageManifest": "models",
     "ImageRef": "refs",
+    "LayoutArchive": "layout",
+    "LayoutDirectory": "layout",
+    "LimitState": "limiter",
+    "LocalImages": "layout",
     "Manifest": "manifests",
+    "Metrics": "metrics",
     "Platform": "platforms",
+    "Progress": "progress",
+    "ProgressCallback": "progress",
+    "PrometheusMetrics": "metrics",
+    "Retagged": "operations.tags",
+    "Source": "sources",
+    "StaticCredentials": "auth.credentials",
+    "StreamSource": "sources",
     "Tag": "refs",
+    "default_credentials": "client",
+    "github_annotations": "images",
+    "open_local": "layout",
 }
 """The module of each name; what is not here is an error."""
 

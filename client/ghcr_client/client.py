@@ -1,0 +1,111 @@
+"""The client: all operations on one transport, opened and closed with it.
+
+It joins the rooms and knows none from within.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from yarl import URL
+
+from ghcr_client.auth.credentials import ChainCredentials, EnvironmentCredentials, StaticCredentials
+from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+from ghcr_client.errors import ConfigError
+from ghcr_client.metrics import NO_METRICS
+from ghcr_client.operations.copying import CopyOperations
+from ghcr_client.operations.health import HealthOperations
+from ghcr_client.settings import GhcrConfig
+from ghcr_client.simulation import open_simulation
+from ghcr_client.transport import Transport
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ghcr_client.auth.credentials import CredentialProvider
+    from ghcr_client.clock import Clock
+    from ghcr_client.metrics import Metrics
+
+__all__ = ["GhcrClient", "default_credentials"]
+
+
+class GhcrClient(CopyOperations, HealthOperations):
+    """A client for GHCR and every other OCI registry.
+
+    It belongs to one loop, and any number of tasks may use it at once.
+
+    Args:
+        config: The settings; from the environment if None.
+        credentials: Who this client is, registry by registry; `default_credentials` if None.
+        metrics: What is counted, such as a `PrometheusMetrics`; nothing by default.
+        clock: The time, for tests.
+        settings: Settings in place of `config`, by name: `registry="ghcr.io"`, `token="…"`.
+
+    Raises:
+        ConfigError: Settings make no sense, or both `config` and settings were given.
+
+    Example:
+        >>> import asyncio
+        >>> async def main() -> None:
+        ...     async with GhcrClient(registry="http://127.0.0.1:5000") as client:
+        ...         print(await client.list_tags("acme/app"))
+    """
+
+    def __init__(
+        self,
+        config: GhcrConfig | None = None,
+        *,
+        credentials: CredentialProvider | None = None,
+        metrics: Metrics = NO_METRICS,
+        clock: Clock | None = None,
+        **settings: Any,
+    ) -> None:
+        if config is not None and settings:
+            raise ConfigError("give either a GhcrConfig or settings by name, not both")
+        self.config = config or GhcrConfig(**settings)
+        self._transport = Transport(
+            self.config, credentials or default_credentials(self.config), metrics=metrics, clock=clock
+        )
+        self._simulation = open_simulation(self.config.simulation, self.config.simulation_path)
+        self._referrers_api = {}
+        self._referrer_locks = {}
+        self._chunk_limits = {}
+
+    async def __aenter__(self) -> Self:
+        await self._transport.__aenter__()
+        if self._simulation is not None:
+            try:
+                doors = await self._simulation.start()
+            except BaseException:
+                await self._transport.__aexit__()
+                raise
+            self._transport.stand_ins.update({name: URL(url) for name, url in doors.items()})
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._transport.__aexit__()
+        if self._simulation is not None:
+            await self._simulation.stop(failed=error is not None)
+
+    def __repr__(self) -> str:
+        return f"<GhcrClient {self.config.default_registry}>"
+
+
+def default_credentials(config: GhcrConfig) -> CredentialProvider:
+    """Where credentials come from when nobody says: settings, then the environment, then docker's and podman's files.
+
+    What the settings and the environment say is for the settings' registry alone.
+
+    Args:
+        config: The settings.
+
+    Returns:
+        A provider.
+    """
+    registry = config.default_registry
+    providers: list[CredentialProvider] = [EnvironmentCredentials(registry), DockerConfigCredentials()]
+    if config.token is not None:
+        providers.insert(0, StaticCredentials(config.username or "x-access-token", config.token, registry))
+    return ChainCredentials(*providers)

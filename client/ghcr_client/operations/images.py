@@ -1,0 +1,277 @@
+"""Images, whole: pushed from here, pulled to here, and joined into an index.
+
+What is pushed comes from `Image.build`, a layout or an archive; what is pulled becomes a layout, a layout's tar or a
+docker-archive, verified blob by blob. Source: `reference/registry-clients.md` section 1.5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal
+
+from ghcr_client.documents import json_object
+from ghcr_client.errors import InvalidManifest
+from ghcr_client.images import Image
+from ghcr_client.layout import LayoutDirectory, open_local, write_docker_archive, write_layout_archive
+from ghcr_client.manifests import Manifest
+from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
+from ghcr_client.operations.base import gathered
+from ghcr_client.operations.blobs import BlobOperations
+from ghcr_client.operations.receiving import Receiving
+from ghcr_client.operations.remote import Remote
+from ghcr_client.operations.trees import Pushing, TreeOperations
+from ghcr_client.platforms import Platform
+from ghcr_client.progress import Progress
+from ghcr_client.tracing import span
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ghcr_client.digests import Digest
+    from ghcr_client.layout import LocalImages
+    from ghcr_client.progress import ProgressCallback
+    from ghcr_client.refs import ImageRef
+
+__all__ = ["Format", "ImageOperations"]
+
+Format = Literal["oci", "oci-archive", "docker-archive"]
+"""What `pull_image` writes: a layout in a directory, a tar of one, or what `docker load` reads."""
+
+
+class ImageOperations(TreeOperations, BlobOperations):
+    """The operations on whole images."""
+
+    async def push_image(
+        self,
+        ref: ImageRef | str,
+        image: Image | LocalImages | str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        mount_from: ImageRef | str | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> Digest:
+        """Push an image: its blobs, a few at a time, those that are missing; then its manifest.
+
+        Args:
+            ref: What it will be called.
+            image: What `Image.build` made; or a layout's directory, a layout's tar or a docker-archive, or its path.
+            name: Which one of a layout's images: a tag, a full name or a digest. None is the only one.
+            mount_from: A repository of the same registry that may have the blobs already.
+            progress: Is told how far each blob is.
+
+        Returns:
+            The manifest's digest.
+
+        Raises:
+            LayoutError: The layout or archive is damaged, or has no such image.
+            DigestMismatch: A file is not what its manifest says; the image was not pushed.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("push_image", image=ref):
+            if isinstance(image, (str, os.PathLike)):
+                image = await asyncio.to_thread(open_local, image)
+            manifest = image.manifest if isinstance(image, Image) else await image.manifest(name)
+            manifest.validate()
+            pushing = Pushing(
+                target=ref,
+                child=image.child if isinstance(image, Image) else image.manifest,
+                source=image.source,
+                gate=asyncio.Semaphore(self.config.max_concurrency),
+                progress=progress,
+                mount_from=None if mount_from is None else self.ref(mount_from),
+            )
+            await self._push_tree(pushing, ref, manifest)
+            return manifest.digest
+
+    async def pull_image(
+        self,
+        ref: ImageRef | str,
+        target: str | os.PathLike[str],
+        *,
+        platform: Platform | str | None = None,
+        format: Format = "oci",  # noqa: A002 - the word that people look for
+        progress: ProgressCallback | None = None,
+    ) -> Manifest:
+        """Pull an image to here, verified.
+
+        Args:
+            ref: The image.
+            target: A directory, which is made or added to; for an archive, a file, which appears when it is whole.
+            platform: Only the image for this platform. None pulls all that an index lists.
+            format: A layout (`oci`), a layout's tar (`oci-archive`), or a `docker-archive`, which holds one platform.
+            progress: Is told how far each blob is.
+
+        Returns:
+            The manifest that was pulled.
+
+        Raises:
+            ManifestUnknown: There is no such image, or none for that platform.
+            InvalidManifest: A docker-archive was asked for, and this is an index or an artifact.
+            DigestMismatch: What came has another digest.
+            LayoutError: The target cannot be added to.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+            OSError: The target cannot be written.
+        """
+        ref = self.ref(ref)
+        with span("pull_image", image=ref):
+            manifest = await (
+                self._pull(ref) if platform is None else self.get_platform_manifest(ref, platform)
+            )
+            path = Path(target)
+            if format == "docker-archive":
+                await self._save(ref, manifest, path, progress)
+            elif format == "oci":
+                await self._lay_out(
+                    ref, manifest, await asyncio.to_thread(LayoutDirectory.create, path), progress
+                )
+            else:
+                with TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as folder:
+                    layout = LayoutDirectory.create(folder)
+                    await self._lay_out(ref, manifest, layout, progress)
+                    await write_layout_archive(layout, path)
+            return manifest
+
+    async def _save(
+        self, ref: ImageRef, manifest: Manifest, path: Path, progress: ProgressCallback | None
+    ) -> None:
+        """Write a docker-archive; its layers go through memory one after another."""
+        document = manifest.document
+        remote = Remote(self._stream, self._pull, ref, progress)
+        config, layers = b"", []
+        if isinstance(document, ImageManifest):
+            config = await self.get_blob(ref, document.config.digest)
+            layers = [remote.source(each) for each in document.layers]
+        await write_docker_archive(path, manifest, config, layers, [ref] if ref.tag else [])
+
+    async def _lay_out(
+        self, ref: ImageRef, manifest: Manifest, layout: LayoutDirectory, progress: ProgressCallback | None
+    ) -> None:
+        """Put an image into a layout, and list it."""
+        gate = asyncio.Semaphore(self.config.max_concurrency)
+        await self._lay_out_tree(ref, manifest, layout, gate, progress)
+        descriptor = manifest.descriptor()
+        platform = await self._platform_of(ref, manifest) if not manifest.is_artifact else None
+        if platform is not None:
+            descriptor = descriptor.model_copy(update={"platform": platform})
+        await layout.tag(descriptor, ref.tag)
+
+    async def _lay_out_tree(
+        self,
+        ref: ImageRef,
+        manifest: Manifest,
+        layout: LayoutDirectory,
+        gate: asyncio.Semaphore,
+        progress: ProgressCallback | None,
+    ) -> None:
+        """Put a manifest into a layout, after all that it lists."""
+
+        async def child(descriptor: Descriptor) -> None:
+            inner = await self._pull(ref.with_digest(descriptor.digest, keep_tag=False))
+            await self._lay_out_tree(ref, inner, layout, gate, progress)
+
+        async def blob(descriptor: Descriptor) -> None:
+            async with gate:
+                await self._lay_out_blob(ref, descriptor, layout, progress)
+
+        one = child if isinstance(manifest.document, ImageIndex) else blob
+        listed = dict.fromkeys(manifest.document.children)
+        await gathered((one(each) for each in listed), self.config.max_concurrency)
+        await asyncio.to_thread(layout.put_bytes, manifest.raw, algorithm=manifest.digest.algorithm)
+
+    async def _lay_out_blob(
+        self, ref: ImageRef, blob: Descriptor, layout: LayoutDirectory, progress: ProgressCallback | None
+    ) -> None:
+        """Put a blob into a layout, unless it is there."""
+        if layout.has(blob):
+            if progress is not None:
+                progress(Progress(blob.digest, blob.size, blob.size, "exists"))
+            return
+        async with layout.writing(blob.digest, blob.size) as sink:
+            await self._download(ref, Receiving(blob.digest, sink, size=blob.size, progress=progress))
+            sink.confirm()
+
+    async def push_index(
+        self,
+        ref: ImageRef | str,
+        images: Sequence[ImageRef | str],
+        *,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Digest:
+        """Join images into one for several platforms, and push it.
+
+        Args:
+            ref: What it will be called.
+            images: What it lists. An image that is for several platforms already gives all of them; one of another
+                repository or registry is copied first.
+            annotations: The index's annotations; see `github_annotations`.
+
+        Returns:
+            The index's digest.
+
+        Raises:
+            InvalidManifest: There are no images.
+            ManifestUnknown: One of them does not exist.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("push_index", image=ref):
+            listed: dict[Digest, Descriptor] = {}
+            for each in images:
+                for descriptor in await self._listed(ref, self.ref(each)):
+                    listed.setdefault(descriptor.digest, descriptor)
+            document = ImageIndex(
+                media_type=OCI_INDEX, manifests=tuple(listed.values()), annotations=dict(annotations or {})
+            )
+            manifest = Manifest.build(document)
+            return await self._push(ref, manifest)
+
+    async def _listed(self, ref: ImageRef, image: ImageRef) -> tuple[Descriptor, ...]:
+        """How an index lists an image, which its repository has then."""
+        manifest = await self._pull(image)
+        if image.name != ref.name:
+            await self._copy_tree(image, ref.with_digest(manifest.digest, keep_tag=False), manifest)
+        if isinstance(manifest.document, ImageIndex):
+            return manifest.document.manifests
+        platform = await self._platform_of(image, manifest)
+        return (manifest.descriptor().model_copy(update={"platform": platform}),)
+
+    async def _platform_of(self, ref: ImageRef, manifest: Manifest) -> Platform | None:
+        """What an image runs on, by its configuration; None where that does not say."""
+        document = manifest.document
+        if not isinstance(document, ImageManifest) or document.is_artifact:
+            return None
+        config = json_object(await self.get_blob(ref, document.config.digest), f"the configuration of {ref}")
+        fields = {name: config.get(name) for name in ("os", "architecture", "variant", "os.version")}
+        if not (fields["os"] and fields["architecture"]):
+            return None
+        try:
+            return Platform.model_validate({name: value for name, value in fields.items() if value})
+        except ValueError:
+            raise InvalidManifest(f"the configuration of {ref} names no platform") from None
+
+    async def _copy_tree(
+        self,
+        source: ImageRef,
+        target: ImageRef,
+        manifest: Manifest,
+        *,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        """Copy a manifest and all that it lists to another repository, by mounts where that is possible."""
+        remote = Remote(self._stream, self._pull, source)
+        pushing = Pushing(
+            target=target,
+            child=remote.manifest,
+            source=remote.source,
+            gate=asyncio.Semaphore(self.config.max_concurrency),
+            progress=progress,
+            mount_from=source if source.registry == target.registry and source.name != target.name else None,
+        )
+        await self._push_tree(pushing, target, manifest)

@@ -1,0 +1,207 @@
+"""Manifests: whether they are there, pulled, pushed, chosen by platform, measured, deleted.
+
+It does not know how a registry is asked. Source: distribution specification, sections "Pulling manifests", "Pushing
+Manifests" and "Deleting Manifests"; `reference/registry-clients.md` section 2 rows 4 and 21.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ghcr_client.answers import header
+from ghcr_client.errors import InvalidManifest, ManifestUnknown
+from ghcr_client.models import ImageIndex
+from ghcr_client.operations.referrers import ReferrerOperations
+from ghcr_client.tracing import span
+
+if TYPE_CHECKING:
+    from ghcr_client.digests import Digest
+    from ghcr_client.manifests import Manifest
+    from ghcr_client.platforms import Platform
+    from ghcr_client.refs import ImageRef
+
+__all__ = ["ManifestOperations"]
+
+_DEEPEST = 4
+"""How many indexes within indexes are followed."""
+
+
+class ManifestOperations(ReferrerOperations):
+    """The operations on manifests."""
+
+    async def image_exists(self, ref: ImageRef | str) -> bool:
+        """Whether there is an image of this tag or digest.
+
+        Args:
+            ref: The image.
+
+        Returns:
+            False where the registry says 404. That an image is hidden is an error, not False.
+
+        Raises:
+            InvalidReference: The text is not a reference.
+            RegistryError: The registry refuses, such as `Denied` for a package that this token may not read.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("image_exists", image=ref):
+            return await self._find(ref) is not None
+
+    async def tag_digest(self, ref: ImageRef | str) -> Digest:
+        """The digest that a tag names now.
+
+        Args:
+            ref: The image; where it has a digest already, that one is looked for.
+
+        Returns:
+            The manifest's digest.
+
+        Raises:
+            ManifestUnknown: There is no such tag.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("tag_digest", image=ref):
+            found = await self._find(ref)
+            if found is None:
+                # A HEAD tells no reason; the GET does.
+                found = (await self._pull(ref)).digest
+            return found
+
+    async def pull_manifest(self, ref: ImageRef | str) -> Manifest:
+        """A manifest, byte by byte as it was pushed, its digest verified.
+
+        Args:
+            ref: The image.
+
+        Returns:
+            The manifest; of an image for several platforms, the index.
+
+        Raises:
+            ManifestUnknown: There is none.
+            DigestMismatch: What came has another digest than the one that was asked for.
+            InvalidManifest: What came is no manifest.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("pull_manifest", image=ref) as here:
+            manifest = await self._pull(ref)
+            here.set_attribute("media_type", manifest.media_type)
+            return manifest
+
+    async def get_platform_manifest(self, ref: ImageRef | str, platform: Platform | str) -> Manifest:
+        """The manifest of an image that runs best on a platform.
+
+        Args:
+            ref: The image. One that is for a single platform is returned as it is.
+            platform: Such as `linux/arm64`.
+
+        Returns:
+            The manifest of an image, never an index.
+
+        Raises:
+            ManifestUnknown: There is no such image, or nothing in it runs on that platform; the message lists what
+            does. RegistryError: The registry refuses. TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("get_platform_manifest", image=ref):
+            manifest = await self._pull(ref)
+            for _ in range(_DEEPEST):
+                if not isinstance(manifest.document, ImageIndex):
+                    return manifest
+                chosen = manifest.document.select(platform)
+                if chosen is None:
+                    offered = ", ".join(map(str, manifest.platforms)) or "none"
+                    raise ManifestUnknown(
+                        f"{ref} has no image that runs on {platform}; it has: {offered}",
+                        operation="manifest.get",
+                    )
+                manifest = await self._pull(ref.with_digest(chosen.digest, keep_tag=False))
+            raise InvalidManifest(f"{ref} is an index of indexes, more than {_DEEPEST} deep")
+
+    async def image_size(self, ref: ImageRef | str, *, platform: Platform | str | None = None) -> int:
+        """How many bytes an image takes in the registry: manifests, configurations and layers, each content once.
+
+        Args:
+            ref: The image.
+            platform: Only the image for this platform; None counts all that an index lists.
+
+        Returns:
+            Bytes, as they are stored, compressed.
+
+        Raises:
+            ManifestUnknown: There is no such image.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("image_size", image=ref):
+            manifest = (
+                await self._pull(ref) if platform is None else await self.get_platform_manifest(ref, platform)
+            )
+            sizes: dict[Digest, int] = {}
+            await self._measure(ref, manifest, sizes, _DEEPEST)
+            return sum(sizes.values())
+
+    async def _measure(self, ref: ImageRef, manifest: Manifest, sizes: dict[Digest, int], depth: int) -> None:
+        """Add up what a manifest leads to."""
+        sizes[manifest.digest] = manifest.size
+        for child in manifest.document.children:
+            if child.digest in sizes:
+                continue
+            sizes[child.digest] = child.size
+            if isinstance(manifest.document, ImageIndex) and depth > 0:
+                inner = await self._pull(ref.with_digest(child.digest, keep_tag=False))
+                await self._measure(ref, inner, sizes, depth - 1)
+
+    async def push_manifest(self, ref: ImageRef | str, manifest: Manifest) -> Digest:
+        """Push a manifest; what it lists has to be there.
+
+        A manifest with a subject is listed among that one's referrers afterwards, also where the registry has no
+        referrers API: see `list_referrers`.
+
+        Args:
+            ref: Where to: a tag, or the manifest's own digest.
+            manifest: What to push; its bytes go as they are.
+
+        Returns:
+            The manifest's digest.
+
+        Raises:
+            InvalidManifest: It makes no sense, has more than 4 MiB, or the digest in `ref` is not its own.
+            InvalidContent: The registry misses what it lists, or does not take it.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("push_manifest", image=ref, media_type=manifest.media_type):
+            manifest.validate()
+            return await self._push(ref, manifest)
+
+    async def delete_image(self, ref: ImageRef | str) -> None:
+        """Delete a manifest, and all tags that name it.
+
+        Args:
+            ref: The image. Of a tag, what it names now is deleted.
+
+        Raises:
+            Unsupported: The registry does not delete so. GHCR does not: its packages are deleted by GitHub's REST API.
+            ManifestUnknown: There is no such image.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("delete_image", image=ref):
+            manifest = await self._pull(ref)
+            await self._delete(ref.with_digest(manifest.digest, keep_tag=False))
+            if manifest.subject is not None:
+                await self._forget_referrer(ref, manifest)
+
+    async def _push(self, ref: ImageRef, manifest: Manifest) -> Digest:
+        """Put a manifest, and keep its subject's referrers right."""
+        answer = await self._put(ref, manifest)
+        if manifest.subject is not None:
+            await self._list_referrer(ref, manifest, promised=bool(header(answer.headers, "oci-subject")))
+        return ref.digest or manifest.digest

@@ -1,0 +1,280 @@
+"""A blob on its way here: hashed and written in a thread while the next bytes come, and checked at the end.
+
+It reads answers and asks for none. Nothing that an answer says of itself is believed: not its length, not the part
+that it claims to be. Source: RFC 9110, sections 14 and 15.3.7.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import IO, TYPE_CHECKING, Protocol
+
+from ghcr_client.errors import DigestMismatch, InvalidRange, ProtocolError, TransportError, UploadError
+from ghcr_client.hashing import SMALL, Hasher
+from ghcr_client.progress import Progress
+from ghcr_client.ranges import ChunkRange
+from ghcr_client.retries import is_temporary
+from ghcr_client.transport import translated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import aiohttp
+
+    from ghcr_client.digests import Digest
+    from ghcr_client.progress import ProgressCallback, State
+
+__all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", "part_from"]
+
+WHOLE, PART = 200, 206
+
+_BATCH = 1024 * 1024
+
+
+class Sink(Protocol):
+    """Where a blob is written to, in a thread."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the next bytes."""
+
+    def rewind(self) -> object:
+        """Forget what was written."""
+
+
+class Memory(bytearray):
+    """A sink that is bytes."""
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        self.extend(data)
+
+    def rewind(self) -> None:
+        """Forget what was written."""
+        self.clear()
+
+
+class Opened:
+    """A sink that is somebody's open file; the blob begins where that file is.
+
+    Args:
+        file: The file.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._start = file.tell() if file.seekable() else None
+        self.write = file.write
+
+    def rewind(self) -> None:
+        """Go back to where the blob began.
+
+        Raises:
+            UploadError: The file cannot go back.
+        """
+        if self._start is None:
+            raise UploadError("the download has to begin anew, and its target cannot go back")
+        self._file.seek(self._start)
+        self._file.truncate()
+
+
+class Receiving:
+    """How far a download is.
+
+    Args:
+        digest: What the bytes must have.
+        sink: Where they go.
+        size: How many there should be, or None.
+        limit: How many there may be, or None.
+        progress: Is told how far it is.
+    """
+
+    def __init__(
+        self,
+        digest: Digest,
+        sink: Sink,
+        *,
+        size: int | None = None,
+        limit: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> None:
+        self.digest = digest
+        self._sink = sink
+        self._expected = size
+        self._size = size
+        self._limit = limit
+        self._progress = progress
+        self._hasher = Hasher(digest.algorithm)
+        self._resumed = False
+        self._tell("started")
+
+    @property
+    def done(self) -> int:
+        """Bytes that came and were written."""
+        return self._hasher.size
+
+    def may_go_on(self, error: Exception) -> bool:
+        """Whether a further try makes sense: after what passes, and for content that was put together from several."""
+        if isinstance(error, DigestMismatch):
+            if self._resumed:
+                self.rewind()
+                return True
+            return False
+        return is_temporary(error)
+
+    def rewind(self) -> None:
+        """Forget what came."""
+        self._sink.rewind()
+        self._hasher = Hasher(self.digest.algorithm)
+        self._resumed = False
+        self._tell("moving")
+
+    def begin(self, response: aiohttp.ClientResponse) -> None:
+        """Look at an answer's head: is it the rest that was asked for, and how much is it?
+
+        Raises:
+            ProtocolError: It is another part, or more than may be held.
+            DigestMismatch: The whole has another size than was promised.
+        """
+        if response.status == PART:
+            total = part_from(response, self.digest, self.done).total
+            self._resumed = self.done > 0
+        else:
+            if self.done:
+                self.rewind()
+            total = response.content_length
+        if total is not None:
+            self._check_size(total)
+            self._size = total
+
+    def _check_size(self, total: int) -> None:
+        """Refuse a size that was not promised, before it is read."""
+        if self._expected is not None and total != self._expected:
+            promised = f"{self.digest} of {self._expected} bytes"
+            raise DigestMismatch(promised, f"of {total} bytes", what=f"blob {self.digest}")
+        if self._limit is not None and total > self._limit:
+            raise ProtocolError(
+                f"{self.digest} has {total} bytes, more than the {self._limit} that may be held"
+            )
+
+    async def take(self, response: aiohttp.ClientResponse) -> None:
+        """Read to the end; one batch is hashed and written while the next one comes.
+
+        Raises:
+            TransportError: It broke off.
+            DigestMismatch: More came than there should be.
+            OSError: It cannot be written.
+        """
+        loop = asyncio.get_running_loop()
+        working: asyncio.Future[None] | None = None
+        try:
+            async for batch, size in batches(response):
+                if working is not None:
+                    await asyncio.shield(working)
+                    working = None
+                    self._tell("moving")
+                self._check_room(size)
+                if size <= SMALL:
+                    self._keep(batch)
+                else:
+                    working = loop.run_in_executor(None, self._keep, batch)
+        finally:
+            if working is not None:
+                await _settled(working)
+
+    def _check_room(self, more: int) -> None:
+        """Stop a server that sends more than it may."""
+        for most in (self._size, self._limit):
+            if most is not None and self.done + more > most:
+                raise DigestMismatch(self.digest, f"more than {most} bytes", what=f"blob {self.digest}")
+
+    def _keep(self, batch: list[bytes]) -> None:
+        """Hash and write; runs in a thread."""
+        for piece in batch:
+            self._sink.write(piece)
+            self._hasher.update(piece)
+
+    def finish(self) -> None:
+        """Refuse everything but the right bytes.
+
+        Raises:
+            TransportError: Some are missing.
+            DigestMismatch: They are others.
+        """
+        if self._size is not None and self.done < self._size:
+            raise TransportError(f"{self.digest} broke off after {self.done} of {self._size} bytes")
+        actual = self._hasher.digest
+        if actual != self.digest:
+            raise DigestMismatch(self.digest, actual, what=f"blob {self.digest}")
+        self._size = self.done
+        self._tell("done")
+
+    def _tell(self, state: State) -> None:
+        if self._progress is not None:
+            self._progress(Progress(self.digest, self.done, self._size, state))
+
+
+def part_from(response: aiohttp.ClientResponse, digest: Digest, start: int) -> ChunkRange:
+    """The part that an answer has, if it begins where it should.
+
+    Args:
+        response: The answer.
+        digest: The blob, for the message.
+        start: Where it should begin.
+
+    Returns:
+        The part.
+
+    Raises:
+        ProtocolError: It begins elsewhere, or does not say where.
+    """
+    said = response.headers.get("Content-Range", "")
+    try:
+        part = ChunkRange.parse(said) if said else None
+    except InvalidRange:
+        part = None
+    if part is None or part.start != start:
+        raise ProtocolError(f"bytes from {start} on of {digest} were asked for, and {part or 'others'} came")
+    return part
+
+
+async def batches(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[list[bytes], int]]:
+    """A body in lists of pieces that make a mebibyte or more together.
+
+    Args:
+        response: Whose body.
+
+    Yields:
+        Pieces, and how many bytes they have together.
+
+    Raises:
+        TransportError: It broke off.
+    """
+    batch: list[bytes] = []
+    size = 0
+    while True:
+        with translated(response.url):
+            piece = await response.content.readany()
+        if not piece:
+            break
+        batch.append(piece)
+        size += len(piece)
+        if size >= _BATCH:
+            yield batch, size
+            batch, size = [], 0
+    if batch:
+        yield batch, size
+
+
+async def _settled(working: asyncio.Future[None]) -> None:
+    """Wait until the thread has let go of the sink, also when the task is being cancelled."""
+    cancelled: BaseException | None = None
+    while not working.done():
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except Exception:  # noqa: BLE001 - `result` raises it below
+            break
+    if cancelled is not None:
+        raise cancelled
+    working.result()

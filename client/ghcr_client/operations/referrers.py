@@ -1,0 +1,246 @@
+"""Referrers: what is about an image, found by the registry's API or by the fallback tag, and kept findable.
+
+GHCR has no referrers API, so that each client has to keep an index under the tag `sha256-<hex>` of the subject. Two
+writers of one process wait for each other; what another process writes in between is seen by reading again, and put
+right. What an answer claims is not enough: some registries answer the path without serving it, and some send
+`OCI-Subject` untruthfully. Source: distribution specification, sections "Listing Referrers" and "Pushing Manifests
+with Subject"; `reference/ registry-clients.md` sections 1.3 and 2, rows 5 and 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ghcr_client.answers import header
+from ghcr_client.auth.tokens import pull
+from ghcr_client.documents import next_page
+from ghcr_client.errors import InvalidManifest, NotFound, ProtocolError, RegistryError
+from ghcr_client.manifests import PULL_LIMIT, Manifest
+from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
+from ghcr_client.operations.access import ManifestAccess
+from ghcr_client.retries import is_temporary
+from ghcr_client.tracing import span
+from ghcr_client.transport import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ghcr_client.digests import Digest
+    from ghcr_client.refs import ImageRef
+
+__all__ = ["ReferrerOperations", "fallback_tag"]
+
+_KNOWN_FOR = 300.0
+_MOST_PAGES = 1000
+_MOST_REPAIRS = 10
+_FALLBACK_LIMIT = 4096
+
+
+def fallback_tag(digest: Digest) -> str:
+    """The tag under which registries without the API keep the referrers of a manifest.
+
+    Args:
+        digest: The subject.
+
+    Returns:
+        Its digest, written as a tag.
+
+    Example:
+        >>> from ghcr_client.digests import Digest
+        >>> fallback_tag(Digest("sha256:" + "0" * 64))[:10]
+        'sha256-000'
+    """
+    return f"{digest.algorithm}-{digest.hex}"[:128]
+
+
+class ReferrerOperations(ManifestAccess):
+    """The operations on referrers."""
+
+    _referrers_api: dict[tuple[str, str], tuple[bool, float]]
+    _referrer_locks: dict[tuple[str, str, str], asyncio.Lock]
+
+    async def list_referrers(
+        self, ref: ImageRef | str, *, artifact_type: str | None = None
+    ) -> list[Descriptor]:
+        """What is about an image: signatures, SBOMs, attestations.
+
+        Args:
+            ref: The image.
+            artifact_type: Only those of this type.
+
+        Returns:
+            Their descriptors, with artifact type and annotations; empty where there is none.
+
+        Raises:
+            ManifestUnknown: There is no such tag. Of a digest it is not checked whether it exists.
+            ProtocolError: The list cannot be read, or never ends.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("list_referrers", image=ref):
+            subject = ref.digest or (await self._pull(ref)).digest
+            found = await self._referrers_of(ref, subject, artifact_type)
+            return [each for each in found if artifact_type is None or each.artifact_type == artifact_type]
+
+    async def _referrers_of(
+        self, ref: ImageRef, subject: Digest, artifact_type: str | None = None
+    ) -> list[Descriptor]:
+        """The referrers, by the API where there is one, else by the tag."""
+        if await self._has_api(ref, subject):
+            return await self._by_api(ref, subject, artifact_type)
+        index = await self._fallback_index(ref, subject)
+        return [] if index is None else list(index.manifests)
+
+    async def _has_api(self, ref: ImageRef, subject: Digest) -> bool:
+        """Whether a repository serves referrers. What was found out is believed for some minutes."""
+        key = (ref.registry, ref.repository)
+        now = self._transport.clock.monotonic()
+        known = self._referrers_api.get(key)
+        if known is not None and now - known[1] < _KNOWN_FOR:
+            return known[0]
+        try:
+            await self._page(ref, _path(ref, subject))
+            has = True
+        except (RegistryError, ProtocolError, InvalidManifest) as error:
+            if isinstance(error, RegistryError) and (is_temporary(error) or error.status in (401, 403)):
+                raise
+            has = False
+        self._referrers_api[key] = (has, now)
+        return has
+
+    async def _by_api(self, ref: ImageRef, subject: Digest, artifact_type: str | None) -> list[Descriptor]:
+        """All pages of the API's list."""
+        query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
+        target: str | None = _path(ref, subject) + query
+        found: dict[Digest, Descriptor] = {}
+        for _ in range(_MOST_PAGES):
+            page, target = await self._page(ref, target or "")
+            fresh = [each for each in page if each.digest not in found]
+            found.update((each.digest, each) for each in fresh)
+            if target is None or (page and not fresh):
+                return list(found.values())
+        raise ProtocolError(f"the referrers of {subject} take more than {_MOST_PAGES} pages")
+
+    async def _page(self, ref: ImageRef, target: str) -> tuple[tuple[Descriptor, ...], str | None]:
+        """One page of the API's list. What is no index is no list of referrers."""
+        call = Call(
+            operation="referrers.list",
+            method="GET",
+            registry=ref.registry,
+            target=target,
+            scopes=(pull(ref.repository),),
+            headers={"Accept": OCI_INDEX},
+            limit=PULL_LIMIT,
+        )
+        answer = await self._transport.ask(call)
+        manifest = Manifest.parse(answer.body, header(answer.headers, "content-type"))
+        if not isinstance(manifest.document, ImageIndex):
+            raise ProtocolError(f"{ref.registry} answered for referrers with something else")
+        return manifest.document.manifests, next_page(answer.url, header(answer.headers, "link"))
+
+    async def _fallback_index(self, ref: ImageRef, subject: Digest) -> ImageIndex | None:
+        """The index under the fallback tag, or None. What is no index there is somebody else's, and an error."""
+        try:
+            manifest = await self._pull(ref.with_tag(fallback_tag(subject)))
+        except NotFound:
+            return None
+        if not isinstance(manifest.document, ImageIndex):
+            raise InvalidManifest(
+                f"the tag {fallback_tag(subject)} of {ref.name} is to be an index of referrers, and is an image"
+            )
+        return manifest.document
+
+    # Keeping it right.
+
+    async def _list_referrer(self, ref: ImageRef, manifest: Manifest, *, promised: bool) -> None:
+        """See that a manifest that was pushed is found among its subject's referrers."""
+        subject = manifest.subject
+        if subject is None:
+            return
+        if promised and await self._has_api(ref, subject.digest):
+            return
+        entry = described(manifest)
+        await self._change(
+            ref, subject.digest, lambda listed: _with(listed, entry), lambda seen: entry in seen
+        )
+
+    async def _forget_referrer(self, ref: ImageRef, manifest: Manifest) -> None:
+        """See that a manifest that was deleted is no longer found among its subject's referrers."""
+        subject = manifest.subject
+        if subject is None or await self._has_api(ref, subject.digest):
+            return
+        await self._change(
+            ref,
+            subject.digest,
+            lambda listed: tuple(each for each in listed if each.digest != manifest.digest),
+            lambda seen: all(each.digest != manifest.digest for each in seen),
+        )
+
+    async def _change(
+        self,
+        ref: ImageRef,
+        subject: Digest,
+        change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]],
+        holds: Callable[[tuple[Descriptor, ...]], bool],
+    ) -> None:
+        """Change the index under a fallback tag, and see that it stays changed, also where others write to it."""
+        lock = self._referrer_locks.setdefault((ref.registry, ref.repository, subject), asyncio.Lock())
+        async with lock:
+            ours: dict[Digest, Descriptor] = {}
+            for _ in range(_MOST_REPAIRS):
+                index = await self._fallback_index(ref, subject) or ImageIndex(media_type=OCI_INDEX)
+                # What stood there when we wrote, and vanished when another one wrote, is put back.
+                lost = tuple(
+                    each for digest, each in ours.items() if digest not in {e.digest for e in index.manifests}
+                )
+                if ours and holds(index.manifests) and not lost:
+                    return
+                listed = change((*index.manifests, *lost))
+                if not ours and listed == index.manifests:
+                    return
+                await self._put_index(ref, subject, index, listed)
+                ours = {each.digest: each for each in listed}
+        raise ProtocolError(
+            f"the referrers of {subject} are changed by others without end; look at {ref.name} again"
+        )
+
+    async def _put_index(
+        self, ref: ImageRef, subject: Digest, index: ImageIndex, listed: tuple[Descriptor, ...]
+    ) -> None:
+        """Write the index. An empty one is written, too: a tag cannot be taken away everywhere."""
+        if len(listed) > _FALLBACK_LIMIT:
+            raise InvalidManifest(f"{subject} has {len(listed)} referrers; an index holds {_FALLBACK_LIMIT}")
+        document = index.model_copy(update={"manifests": listed, "media_type": index.media_type or OCI_INDEX})
+        raw = document.model_dump_json(by_alias=True, exclude_none=True).encode()
+        await self._put(ref.with_tag(fallback_tag(subject)), Manifest.parse(raw, document.media_type))
+
+
+def _path(ref: ImageRef, subject: Digest) -> str:
+    """Where the API is."""
+    return f"/v2/{ref.repository}/referrers/{subject}"
+
+
+def described(manifest: Manifest) -> Descriptor:
+    """A manifest as an index of referrers lists it: with its artifact type, or its config's, and its annotations.
+
+    Args:
+        manifest: The manifest.
+
+    Returns:
+        Its descriptor.
+    """
+    document = manifest.document
+    kind = document.artifact_type
+    if kind is None and isinstance(document, ImageManifest):
+        kind = document.config.media_type
+    return manifest.descriptor().model_copy(
+        update={"artifact_type": kind, "annotations": document.annotations}
+    )
+
+
+def _with(listed: Iterable[Descriptor], entry: Descriptor) -> tuple[Descriptor, ...]:
+    """The list with an entry, which replaces an older one of the same digest."""
+    return (*(each for each in listed if each.digest != entry.digest), entry)

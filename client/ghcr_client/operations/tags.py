@@ -1,0 +1,233 @@
+"""Tags: listed page by page, put on images, moved, taken away.
+
+GHCR lists the oldest first, a hundred a page, writes `n=0` into the link of the next one and `null` for no tags at
+all; a link is followed on the same host only, and each tag is given once. Source: distribution specification, section
+"Listing Tags"; `reference/ghcr-wire.md` section 8.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from ghcr_client.answers import header
+from ghcr_client.auth.tokens import pull
+from ghcr_client.digests import Digest
+from ghcr_client.documents import json_object, next_page
+from ghcr_client.errors import (
+    InvalidContent,
+    InvalidReference,
+    ManifestUnknown,
+    NotFound,
+    ProtocolError,
+    Unsupported,
+)
+from ghcr_client.manifests import Manifest
+from ghcr_client.models import EMPTY, Descriptor, ImageManifest
+from ghcr_client.operations.manifests import ManifestOperations
+from ghcr_client.operations.uploads import Upload, UploadOperations
+from ghcr_client.refs import Tag
+from ghcr_client.sources import BytesSource
+from ghcr_client.tracing import span
+from ghcr_client.transport import Call
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ghcr_client.refs import ImageRef
+
+__all__ = ["Retagged", "TagOperations"]
+
+_MOST_PAGES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Retagged:
+    """A tag that was moved.
+
+    Attributes:
+        tag: The tag.
+        digest: What it names now.
+        previous: What it named before, to go back to; None where it is new.
+    """
+
+    tag: Tag
+    digest: Digest
+    previous: Digest | None
+
+
+class TagOperations(ManifestOperations, UploadOperations):
+    """The operations on tags."""
+
+    async def list_tags(self, repository: ImageRef | str, *, pattern: str | None = None) -> list[str]:
+        """All tags of a repository, from all pages.
+
+        Args:
+            repository: The repository; a tag or digest in it says nothing here.
+            pattern: Only tags that fit, as file names do in a shell: `v1.*`, `*-alpine`.
+
+        Returns:
+            The tags in the registry's order: on GHCR, the oldest first.
+
+        Raises:
+            NameUnknown: There is no such repository.
+            ProtocolError: The list cannot be read, or never ends.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        with span("list_tags", image=self.ref(repository).name):
+            return [tag async for tag in self.iter_tags(repository, pattern=pattern)]
+
+    async def iter_tags(
+        self, repository: ImageRef | str, *, pattern: str | None = None, page_size: int | None = None
+    ) -> AsyncIterator[str]:
+        """The tags of a repository, while its pages come.
+
+        Args:
+            repository: The repository; a tag or digest in it says nothing here.
+            pattern: Only tags that fit, as file names do in a shell.
+            page_size: How many tags a page; the registry's own number by default.
+
+        Yields:
+            Each tag once, in the registry's order.
+
+        Raises:
+            NameUnknown: There is no such repository.
+            ProtocolError: The list cannot be read, or never ends.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(repository)
+        query = f"?{urlencode({'n': page_size})}" if page_size else ""
+        target: str | None = f"/v2/{ref.repository}/tags/list{query}"
+        seen: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            fresh, target = await self._tag_page(ref, target or "", seen)
+            for tag in fresh:
+                if pattern is None or fnmatchcase(tag, pattern):
+                    yield tag
+            # A registry that links to the same page for ever brings nothing new.
+            if target is None or not fresh:
+                return
+        raise ProtocolError(f"the tags of {ref.name} take more than {_MOST_PAGES} pages")
+
+    async def _tag_page(self, ref: ImageRef, target: str, seen: set[str]) -> tuple[list[str], str | None]:
+        """The tags of a page that were not seen yet, and where the next one is."""
+        call = Call(
+            operation="tags.list",
+            method="GET",
+            registry=ref.registry,
+            target=target,
+            scopes=(pull(ref.repository),),
+        )
+        answer = await self._transport.ask(call)
+        tags = json_object(answer.body, f"the tags of {ref.name}").get("tags")
+        if tags is not None and not (isinstance(tags, list) and all(isinstance(each, str) for each in tags)):
+            raise ProtocolError(f"the tags of {ref.name} are not a list of texts")
+        fresh = [tag for tag in dict.fromkeys(tags or ()) if tag not in seen]
+        seen.update(fresh)
+        return fresh, next_page(answer.url, header(answer.headers, "link"))
+
+    async def tag_image(self, ref: ImageRef | str, tag: str) -> Digest:
+        """Give an image one more tag; a tag that exists is moved.
+
+        Args:
+            ref: The image.
+            tag: The tag.
+
+        Returns:
+            The digest that the tag names now.
+
+        Raises:
+            InvalidReference: It is not a tag.
+            ManifestUnknown: There is no such image.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("tag_image", image=ref):
+            target = ref.with_tag(tag)
+            return await self._push_again(target, await self._pull(ref))
+
+    async def retag(self, ref: ImageRef | str, tag: str) -> Retagged:
+        """Move a tag to an image, and tell what it named before, so that it can be moved back.
+
+        Args:
+            ref: The image.
+            tag: The tag; it may be new.
+
+        Returns:
+            What it names now, and what it named before.
+
+        Raises:
+            InvalidReference: It is not a tag.
+            ManifestUnknown: There is no such image.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("retag", image=ref):
+            target = ref.with_tag(tag)
+            manifest = await self._pull(ref)
+            previous = await self._find(target)
+            digest = manifest.digest
+            if previous != digest:
+                digest = await self._push_again(target, manifest)
+            return Retagged(Tag(tag), digest, previous)
+
+    async def _push_again(self, ref: ImageRef, manifest: Manifest) -> Digest:
+        """Push a manifest that the repository has under another name; its subject knows it already."""
+        await self._put(ref, manifest)
+        return manifest.digest
+
+    async def delete_tag(self, ref: ImageRef | str) -> None:
+        """Take a tag away, and leave the image.
+
+        A registry that takes a tag away by DELETE is asked so. Of another, the tag is given to a throw-away manifest,
+        which is deleted by its digest: the tag goes with it, and the image stays.
+
+        Args:
+            ref: The tag.
+
+        Raises:
+            InvalidReference: The reference names no tag.
+            ManifestUnknown: There is no such tag.
+            Unsupported: The registry deletes nothing, as GHCR does: its packages are deleted by GitHub's REST API. The
+                tag is as it was.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
+        """
+        ref = self.ref(ref)
+        with span("delete_tag", image=ref):
+            if ref.tag is None:
+                raise InvalidReference(f"{ref} names no tag")
+            ref = ref.with_tag(ref.tag)
+            try:
+                await self._delete(ref)
+            except (InvalidContent, Unsupported):
+                await self._replace_and_delete(ref)
+
+    async def _replace_and_delete(self, ref: ImageRef) -> None:
+        """Take a tag away where DELETE takes digests only."""
+        if await self._find(ref) is None:
+            raise ManifestUnknown(f"{ref} does not exist", status=404, operation="manifest.delete")
+        await self._must_delete(ref)
+        empty = b"{}"
+        config = Descriptor(media_type=EMPTY, digest=Digest.of(empty), size=len(empty))
+        upload = Upload(ref, BytesSource(empty), config.digest, config.size, trusted=True)
+        await self._upload(upload)
+        # Unique, so that nobody else's manifest is deleted with it.
+        notes = {"org.opencontainers.image.title": f"throw-away {secrets.token_hex(16)}"}
+        throwaway = Manifest.build(ImageManifest(config=config, layers=(config,), annotations=notes))
+        await self._put(ref, throwaway)
+        await self._delete(ref.with_digest(throwaway.digest, keep_tag=False))
+
+    async def _must_delete(self, ref: ImageRef) -> None:
+        """Find out by a digest that nobody has whether the registry deletes at all, before anything is changed."""
+        nobody = Digest.of(secrets.token_bytes(32))
+        with contextlib.suppress(NotFound):
+            await self._delete(ref.with_digest(nobody, keep_tag=False))

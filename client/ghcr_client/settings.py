@@ -1,0 +1,194 @@
+"""Settings: from keyword arguments, else from the environment (`GHCR_…`), else as GHCR needs them.
+
+It checks them and knows nothing of how they are used. A registry is asked in plain HTTP only where somebody says so,
+and only on loopback. Wrong settings are one `ConfigError` that names them and never shows a value that may be secret.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from yarl import URL
+
+from ghcr_client.errors import ConfigError
+from ghcr_client.masking import shown
+
+__all__ = ["GhcrConfig", "is_loopback"]
+
+_HUB = "https://registry-1.docker.io"
+
+
+class GhcrConfig(BaseSettings):
+    """How a client works.
+
+    A keyword argument comes before the environment's variable, which comes before the default.
+
+    Attributes:
+        username: Whose token it is; GHCR ignores it. `GHCR_USERNAME`.
+        token: A personal access token (classic) or a workflow's token, sent to `registry` alone. `GHCR_TOKEN`.
+        registry: The registry of names that say none: a host, or `http://127.0.0.1:5000`. `GHCR_REGISTRY`.
+        api_base: GitHub's REST API. `GHCR_API_BASE`.
+        timeout_secs: Seconds for a request; of a download, the longest silence. `GHCR_TIMEOUT_SECS`.
+        upload_timeout_secs: Seconds for a request that sends a blob. `GHCR_UPLOAD_TIMEOUT_SECS`.
+        chunk_size: Bytes of a ranged chunk, cut to what the registry takes. `GHCR_CHUNK_SIZE`.
+        max_retries: How often a request is repeated, at most. `GHCR_MAX_RETRIES`.
+        throttle_threshold: The part of a known limit from which requests are slowed down, 0 to 1.
+            `GHCR_THROTTLE_THRESHOLD`.
+        max_concurrency: Blobs that move at once. `GHCR_MAX_CONCURRENCY`.
+        max_connections: Connections to one host. `GHCR_MAX_CONNECTIONS`.
+        plain_http: Whether registries on loopback are asked in plain HTTP. `GHCR_PLAIN_HTTP`.
+        endpoints: Where a registry really is: its name → `https://host`. `GHCR_ENDPOINTS`, as JSON.
+        ca_file: Certificates of authorities that are trusted, too. `GHCR_CA_FILE`.
+        direct_bearer: Whether the token goes to GHCR at once, in base64, without a call of the token endpoint.
+            `GHCR_DIRECT_BEARER`.
+        simulation: Whether traffic is recorded, or replayed instead of sent. `GHCR_SIMULATION_MODE`.
+        simulation_path: The cassette. `GHCR_SIMULATION_PATH`.
+
+    Raises:
+        ConfigError: A setting is unknown, or has a value that makes no sense.
+
+    Example:
+        >>> GhcrConfig(registry="http://127.0.0.1:5000").url_of("127.0.0.1:5000")
+        URL('http://127.0.0.1:5000')
+        >>> GhcrConfig(registry="http://registry.example")
+        Traceback (most recent call last):
+        ghcr_client.errors.ConfigError: registry: plain HTTP is for loopback only: write https://registry.example
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GHCR_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        secrets_dir=None,
+    )
+
+    username: str | None = None
+    token: SecretStr | None = None
+    registry: str = "ghcr.io"
+    api_base: str = "https://api.github.com"
+    timeout_secs: float = Field(default=30.0, gt=0)
+    upload_timeout_secs: float = Field(default=300.0, gt=0)
+    chunk_size: int = Field(default=5 * 1024 * 1024, gt=0)
+    max_retries: int = Field(default=3, ge=0, le=20)
+    throttle_threshold: float = Field(default=0.8, gt=0, le=1)
+    max_concurrency: int = Field(default=4, gt=0, le=64)
+    max_connections: int = Field(default=10, gt=0)
+    plain_http: bool = False
+    endpoints: dict[str, str] = {}
+    ca_file: Path | None = None
+    direct_bearer: bool = False
+    simulation: Literal["off", "record", "replay"] = Field(
+        default="off", validation_alias=AliasChoices("simulation", "GHCR_SIMULATION_MODE")
+    )
+    simulation_path: Path | None = None
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(_sentence(error)) from None
+
+    @field_validator("registry", "api_base")
+    @classmethod
+    def _is_a_place(cls, text: str) -> str:
+        _place(text)
+        return text.rstrip("/")
+
+    @field_validator("endpoints")
+    @classmethod
+    def _are_places(cls, endpoints: dict[str, str]) -> dict[str, str]:
+        return {name.lower(): str(_place(url)) for name, url in endpoints.items()}
+
+    @property
+    def default_registry(self) -> str:
+        """The host of `registry`, as references name it."""
+        return _authority(_place(self.registry))
+
+    def url_of(self, registry: str) -> URL:
+        """Where a registry is.
+
+        Args:
+            registry: Its name, as references have it.
+
+        Returns:
+            Scheme, host and port.
+
+        Example:
+            >>> GhcrConfig().url_of("docker.io")
+            URL('https://registry-1.docker.io')
+        """
+        if registry in self.endpoints:
+            return URL(self.endpoints[registry])
+        default = _place(self.registry)
+        if registry == _authority(default):
+            return default.with_scheme("http") if self.plain_http and _loops(default) else default
+        if registry == "docker.io":
+            return URL(_HUB)
+        url = URL(f"https://{registry}")
+        return url.with_scheme("http") if self.plain_http and _loops(url) else url
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, by its name or address alone.
+
+    Args:
+        host: Such as `localhost`, `127.0.0.1` or `::1`.
+
+    Returns:
+        True for loopback addresses and `localhost`, and names below it.
+
+    Example:
+        >>> is_loopback("127.8.8.8"), is_loopback("127.example")
+        (True, False)
+    """
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _loops(url: URL) -> bool:
+    """Whether a URL leads to this machine."""
+    return is_loopback(url.host or "")
+
+
+def _authority(url: URL) -> str:
+    """Host and port, as references name a registry: without the scheme's own port."""
+    host = url.host_subcomponent or ""
+    return host if url.is_default_port() else f"{host}:{url.port}"
+
+
+def _place(text: str) -> URL:
+    """A registry's URL: https where it says no scheme, and plain HTTP on loopback only."""
+    try:
+        url = URL(text if "://" in text else f"https://{text}")
+        known = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+    except ValueError:
+        known = False
+    if not known or url.query_string or url.fragment or url.user or url.password:
+        raise ValueError(f"{shown(text, 100)} is not host, host:port or https://host:port")
+    if url.path.strip("/") and "api" not in url.path:
+        raise ValueError(f"{shown(text, 100)} has a path; it is a host alone")
+    if url.scheme == "http" and not _loops(url):
+        raise ValueError(f"plain HTTP is for loopback only: write https://{_authority(url)}")
+    return url.with_path(url.path.rstrip("/"))
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong, setting by setting, without the values."""
+    words = []
+    for each in error.errors(include_url=False, include_input=False):
+        place = ".".join(str(part) for part in each["loc"])
+        what = each["msg"].removeprefix("Value error, ")
+        unknown = each["type"] == "extra_forbidden"
+        words.append(f"{place}: {'there is no such setting' if unknown else what}")
+    return shown("; ".join(words), 600)
