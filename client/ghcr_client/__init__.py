@@ -7,8 +7,9 @@ next to nothing.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ghcr_client.lazy import loading
 
 if TYPE_CHECKING:
     from ghcr_client.auth.credentials import Credentials
@@ -176,16 +177,6 @@ _HOMES = {
     "github_annotations": "images",
     "open_local": "layout",
 }
-"""The module of each name; what is not here is an error."""
+"""The module of each name that is not one of the errors."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = loading(__name__, {name: _HOMES.get(name, "errors") for name in __all__})

@@ -22,6 +22,19 @@ _GRANT = (
     '"Manage Actions access", add the repository{}'
 )
 
+_MISSING = (
+    "the manifest lists what this repository does not have: push its blobs and, of an index, its manifests first, to "
+    "this very repository"
+)
+_NO_MANIFEST = (
+    "the registry does not take this manifest: look at its media type, at the sizes and digests that it lists, and at "
+    "required fields that are missing"
+)
+_AWAY = (
+    "the registry, or what stands in front of it, fails for now, and further tries did not help: try again later; "
+    "https://www.githubstatus.com says how GHCR is"
+)
+
 
 class Advice(NamedTuple):
     """One line of the table.
@@ -101,6 +114,12 @@ ADVICE = (
         "packages, too",
     ),
     Advice(
+        403,
+        "",
+        "no reason is given: the token may lack a right or have expired, or a proxy or firewall on the way refuses; "
+        "with valid credentials, ask whoever runs those",
+    ),
+    Advice(
         401,
         "",
         "GitHub's REST API wants a token for everything, of public packages, too: a personal access token (classic) "
@@ -157,6 +176,41 @@ ADVICE = (
         "the upload is gone: it expired, or it was committed and the answer got lost; ask whether the blob exists",
         "upload",
     ),
+    Advice(404, "manifest_blob_unknown", _MISSING),
+    Advice(400, "manifest_blob_unknown", _MISSING),
+    Advice(400, "manifest_invalid", _NO_MANIFEST),
+    Advice(404, "manifest_invalid", _NO_MANIFEST),
+    Advice(
+        404,
+        "manifest_unknown",
+        "the repository has no such tag or digest: list its tags, and look at the name; a digest may have been deleted",
+    ),
+    Advice(
+        404,
+        "name_unknown",
+        "there is no such repository, or nobody pushed to it yet: look at the name, which on GHCR is owner/name in "
+        "lower case",
+    ),
+    Advice(
+        404,
+        "blob_unknown",
+        "the repository has no such blob: look at digest and repository, since blobs of one are not seen from another; "
+        "it may have been deleted with the last image that had it",
+    ),
+    Advice(
+        405,
+        "",
+        "the registry deletes no blobs: on GHCR, blobs go with the last version that has them",
+        "blob.delete",
+    ),
+    Advice(
+        405,
+        "",
+        "the registry itself deletes nothing here; of ghcr.io the client deletes through GitHub's REST API, and of a "
+        "stand-in on this machine only where api_base is on this machine, too: set api_base, or use the registry's own "
+        "administration",
+        "manifest.delete",
+    ),
     Advice(
         405,
         "",
@@ -167,6 +221,28 @@ ADVICE = (
         "body is too large",
         "GHCR takes at most 4 MiB a ranged chunk: send smaller ones, or one streamed PUT",
     ),
+    Advice(
+        413,
+        "",
+        "the registry, or a proxy in front of it, takes no body of this size: a manifest has 4 MiB at most, and large "
+        "annotations or embedded data belong into blobs",
+        "manifest",
+    ),
+    Advice(
+        413,
+        "",
+        "the registry, or a proxy in front of it, takes no body of this size: send smaller chunks by chunk_size, or "
+        "have the proxy's limit raised",
+    ),
+    Advice(
+        429,
+        "",
+        "the registry limits how often it is asked, and waiting as it says did not help: send fewer at once, by "
+        "max_concurrency, or later; who logs in often has a higher limit",
+    ),
+    Advice(502, "", _AWAY),
+    Advice(503, "", _AWAY),
+    Advice(504, "", _AWAY),
     Advice(500, "", "GHCR answers so, too, when an index is larger than 4 MiB", "manifest.put"),
 )
 """The first line that fits holds, so the special stands before the general."""

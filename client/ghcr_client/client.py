@@ -71,6 +71,7 @@ class GhcrClient(CopyOperations, HealthOperations):
         self._referrers_api = {}
         self._referrer_locks = {}
         self._chunk_limits = {}
+        self._lasting_sessions = set()
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()

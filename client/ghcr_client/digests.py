@@ -79,12 +79,13 @@ class Digest(str):
         """What stands after the colon: lower-case hex digits."""
         return self.partition(":")[2]
 
-    def verify(self, data: bytes, *, what: str = "content") -> None:
+    def verify(self, data: bytes, *, what: str = "content", advice: str = "") -> None:
         """Nothing, if these bytes have this digest.
 
         Args:
             data: The bytes, all of them.
             what: What they are, for the message.
+            advice: What to do if they are not, for the message.
 
         Raises:
             DigestMismatch: They have another one.
@@ -94,7 +95,7 @@ class Digest(str):
         """
         actual = type(self).of(data, self.algorithm)
         if actual != self:
-            raise DigestMismatch(self, actual, what=what)
+            raise DigestMismatch(self, actual, what=what, advice=advice)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

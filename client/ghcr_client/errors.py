@@ -75,6 +75,16 @@ _EXPIRED = 403
 _ASTRAY = 303
 """GHCR sends to github.com, now and then, instead of answering: `reference/ghcr-wire.md` row 3.11."""
 
+DOWNLOAD_AGAIN = (
+    "Download it again; if that does not help, the registry or a proxy on the way gives wrong content"
+)
+"""What to do about content from a registry that is not what its digest says."""
+
+OTHER_CONTENT = (
+    "It changed, or never was what the digest says: look where it comes from; give the right digest or none"
+)
+"""What to do about content that was to be sent and is not what its digest says."""
+
 _TEMPORARY = frozenset({408, 429, 499, *range(500, 600)})
 
 
@@ -147,14 +157,16 @@ class DigestMismatch(GhcrError):
         expected: The digest that was promised.
         actual: The digest that the bytes have.
         what: What was read or sent, for the message.
+        advice: What to do, for the message, or "".
 
     Example:
         >>> print(DigestMismatch("sha256:aa", "sha256:bb", what="layer"))
         layer: sha256:aa was expected, but the content is sha256:bb
     """
 
-    def __init__(self, expected: str, actual: str, *, what: str = "content") -> None:
-        super().__init__(f"{what}: {expected} was expected, but the content is {actual}")
+    def __init__(self, expected: str, actual: str, *, what: str = "content", advice: str = "") -> None:
+        text = f"{what}: {expected} was expected, but the content is {actual}"
+        super().__init__(f"{text}. {advice}" if advice else text)
         self.expected = str(expected)
         self.actual = str(actual)
 

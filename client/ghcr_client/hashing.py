@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ghcr_client.digests import Digest
-from ghcr_client.errors import DigestMismatch, UploadError
+from ghcr_client.errors import OTHER_CONTENT, DigestMismatch, UploadError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -128,4 +128,4 @@ async def checked(source: Source, digest: Digest, size: int) -> AsyncIterator[by
 def _confirm(actual: Digest, expected: Digest) -> None:
     """Refuse another digest than the one that was promised."""
     if actual != expected:
-        raise DigestMismatch(expected, actual, what="content to be sent")
+        raise DigestMismatch(expected, actual, what="content to be sent", advice=OTHER_CONTENT)

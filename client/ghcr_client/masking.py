@@ -8,10 +8,13 @@ authentication to GitHub", and the newer `ghs_` form that holds a JWT.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
-__all__ = ["bare_url", "masked", "shown"]
+__all__ = ["bare_url", "masked", "shown", "unechoed"]
 
 _MASK = "***"
+_SHORTEST = 8
+"""Bytes; what is shorter would be found in words that are no secret."""
 
 _SECRETS = re.compile(
     r"gh[oprsu]_[A-Za-z0-9_.-]{16,}"
@@ -45,6 +48,31 @@ def masked(text: str) -> str:
     text = _HEADER.sub(rf"\1\2{_MASK}", text)
     text = _USERINFO.sub(rf"\1{_MASK}@", text)
     return _QUERY.sub(rf"\1?{_MASK}", text)
+
+
+def unechoed(said: bytes, authorization: str) -> bytes:
+    """What a server said, without the credentials that it was sent.
+
+    Args:
+        said: An answer's body.
+        authorization: The value of `Authorization` that the request had, or "".
+
+    Returns:
+        The same with `***` for what followed the scheme, and for a password in it.
+
+    Example:
+        >>> unechoed(b"no b3arer-t0ken", "Bearer b3arer-t0ken")
+        b'no ***'
+    """
+    secret = authorization.rpartition(" ")[2].encode()
+    try:
+        plain = b64decode(secret, validate=True)
+    except ValueError:
+        plain = b""
+    for form in (secret, plain, plain.partition(b":")[2]):
+        if len(form) >= _SHORTEST:
+            said = said.replace(form, _MASK.encode())
+    return said
 
 
 def shown(text: str, limit: int = 300) -> str:

@@ -61,6 +61,7 @@ MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 """Media types of manifests with a config and layers."""
 
 _LARGEST = 2**63 - 1
+_FOREIGN = ("nondistributable", "foreign")
 _OPTIONAL = frozenset({"annotations", "urls"})
 
 
@@ -133,6 +134,11 @@ class Descriptor(_Document):
 
     def __hash__(self) -> int:
         return hash((self.media_type, self.digest, self.size))
+
+    @property
+    def stays_elsewhere(self) -> bool:
+        """Whether it is a layer that registries do not keep, a Windows base layer say: it is at its `urls`."""
+        return bool(self.urls) and any(word in self.media_type for word in _FOREIGN)
 
 
 Descriptors = Annotated[tuple[Descriptor, ...], Field(strict=False), _NullAs(tuple)]

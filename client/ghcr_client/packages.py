@@ -17,17 +17,18 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ghcr_client.answers import header
+from ghcr_client.calls import Call
 from ghcr_client.documents import next_page
 from ghcr_client.errors import ManifestUnknown, NotDeletable, NotFound, ProtocolError
 from ghcr_client.hosts import REST, is_loopback
 from ghcr_client.refs import GHCR
 from ghcr_client.retries import wait_before
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from ghcr_client.transport import Answer, Transport
+    from ghcr_client.calls import Answer
+    from ghcr_client.transport import Transport
 
 __all__ = ["PackageVersion", "PackageVersions"]
 

@@ -6,6 +6,7 @@ It reads an answer that came and raises nothing. Sources: distribution specifica
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +28,6 @@ from ghcr_client.errors import (
     Unsupported,
     UploadUnknown,
 )
-from ghcr_client.masking import shown
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -36,6 +36,8 @@ __all__ = ["SECONDARY_WAIT", "codes_of", "error_from_answer"]
 
 SECONDARY_WAIT = 60.0
 """Seconds to wait on a limit that names no time: GitHub asks for at least a minute."""
+
+_REQUEST_ID = re.compile(r"[0-9A-Fa-f:-]{1,100}")
 
 
 class _Row(NamedTuple):
@@ -146,7 +148,7 @@ def error_from_answer(
         status=status,
         code=said.code,
         detail=said.detail,
-        request_id=shown(header(headers, "x-github-request-id"), 100) or None,
+        request_id=_request_id(headers),
         operation=operation,
         url=url,
         retry_after=wait,
@@ -167,6 +169,12 @@ def _fits(row: _Row, status: int, code: str, operation: str, words: str) -> bool
         and operation.startswith(row.about)
         and row.words in words
     )
+
+
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    """GitHub's name for a request; what does not look like one may be anything, and is left out."""
+    said = _REQUEST_ID.fullmatch(header(headers, "x-github-request-id"))
+    return None if said is None else said[0]
 
 
 def _later(now: datetime, wait: float | None) -> datetime | None:

@@ -639,6 +639,8 @@ class SyncGhcrClient(BlockingClient):
     ) -> Digest:
         """Push an image: its blobs, a few at a time, those that are missing; then its manifest.
 
+        Layers that registries do not keep, of Windows for example, are not sent: the manifest says where they are.
+
         Args:
             ref: What it will be called.
             image: What `Image.build` made; or a layout's directory, a layout's tar or a docker-archive, or its path.
@@ -679,6 +681,9 @@ class SyncGhcrClient(BlockingClient):
     ) -> Manifest:
         """Pull an image to here, verified.
 
+        Layers that registries do not keep, of Windows for example, are left out of a layout, as pushes and copies do:
+        the manifest says at which URLs they are. A docker-archive cannot go without them.
+
         Args:
             ref: The image.
             target: A directory, which is made or added to; for an archive, a file, which appears when it is whole.
@@ -691,7 +696,8 @@ class SyncGhcrClient(BlockingClient):
 
         Raises:
             ManifestUnknown: There is no such image, or none for that platform.
-            InvalidManifest: A docker-archive was asked for, and this is an index or an artifact.
+            InvalidManifest: A docker-archive was asked for, and this is an index, an artifact, or has layers that are
+                elsewhere.
             DigestMismatch: What came has another digest.
             LayoutError: The target cannot be added to.
             RegistryError: The registry refuses.
@@ -717,6 +723,7 @@ class SyncGhcrClient(BlockingClient):
         images: Sequence[ImageRef | str],
         *,
         annotations: Mapping[str, str] | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Digest:
         """Join images into one for several platforms, and push it.
 
@@ -725,6 +732,7 @@ class SyncGhcrClient(BlockingClient):
             images: What it lists. An image that is for several platforms already gives all of them; one of another
                 repository or registry is copied first.
             annotations: The index's annotations; see `github_annotations`.
+            progress: Is told how far each blob is that has to be copied.
 
         Returns:
             The index's digest.
@@ -738,7 +746,7 @@ class SyncGhcrClient(BlockingClient):
         Example:
             client.push_index("acme/app:both", ["acme/app:v1", "acme/app:v2"])  # 'sha256:…'
         """
-        work = self._client.push_index(ref, images, annotations=annotations)
+        work = self._client.push_index(ref, images, annotations=annotations, progress=callback_of(progress))
         return self.run(work)
 
     def copy_image(
@@ -759,7 +767,7 @@ class SyncGhcrClient(BlockingClient):
             platforms: Only the images for these platforms; the copy is an index of them, with a digest of its own.
             referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
-            progress: Is told how far each blob is.
+            progress: Is told how far each blob is, those of referrers and digest tags included.
 
         Returns:
             The copy's digest.

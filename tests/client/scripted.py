@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from client.helping import QuickClock
 from ghcr_client.auth import Anonymous
+from ghcr_client.calls import Call
 from ghcr_client.metrics import NoMetrics
 from ghcr_client.settings import GhcrConfig
-from ghcr_client.transport import Call, Transport
+from ghcr_client.transport import Transport
 
 if TYPE_CHECKING:
     import ssl

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from client.helping import client_for
 from client.scripted import Scripted, Told, call, refusal, scripted, transport_to
+from ghcr_client import recent
 from ghcr_client.auth import (
     Credentials,
     DockerConfigCredentials,
@@ -569,3 +570,18 @@ def test_no_token_for_the_rest_api(password: str) -> None:
     with pytest.raises(ConfigError, match="wants a personal access token") as caught:
         plain_bearer(Credentials("octocat", SecretStr(password)))
     assert not password or password not in str(caught.value)
+
+
+def test_many_repositories() -> None:
+    """What is remembered of scopes is bounded, as tokens are: a client that sees every repository does not grow."""
+
+    async def story(here: Scripted, transport: Transport) -> None:
+        for number in range(recent.MOST_KEPT + 20):
+            await transport._auth.header(here.host, (pull(f"acme/app-{number}"),))
+            if not number:
+                await transport.ask(manifest(here, "acme/app-0"))
+        host = transport._auth.host(here.host)
+        assert (len(host.keys), len(host.sent)) == (recent.MOST_KEPT, recent.MOST_KEPT)
+        await transport.ask(manifest(here, "acme/app-0"))
+
+    told(Guarded(), story)

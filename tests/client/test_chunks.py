@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 from client.helping import QuickClock
 from client.scripted import refusal, scripted
+from ghcr_client.calls import Answer
 from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import GhcrError, ProtocolError, RegistryError, TransportError
 from ghcr_client.operations.chunks import ChunkLimits, held, sized
-from ghcr_client.transport import Answer
 from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL

@@ -175,6 +175,41 @@ def test_each_advice_is_given(line: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "operation", "words"),
+    [
+        (404, "MANIFEST_UNKNOWN", "manifest.get", "list its tags"),
+        (404, "NAME_UNKNOWN", "tags.list", "no such repository"),
+        (404, "BLOB_UNKNOWN", "blob.get", "no such blob"),
+        (404, "MANIFEST_BLOB_UNKNOWN", "manifest.put", "push its blobs"),
+        (400, "MANIFEST_BLOB_UNKNOWN", "manifest.put", "push its blobs"),
+        (400, "MANIFEST_INVALID", "manifest.put", "media type"),
+        (429, "TOOMANYREQUESTS", "blob.get", "max_concurrency"),
+        (502, "", "upload.put", "githubstatus"),
+        (503, "UNAVAILABLE", "blob.get", "githubstatus"),
+        (504, "", "manifest.get", "githubstatus"),
+        (413, "", "manifest.put", "4 MiB"),
+        (413, "", "upload.patch", "chunk_size"),
+        (403, "", "blob.get", "no reason is given"),
+        (405, "UNSUPPORTED", "blob.delete", "blobs go with the last version that has them"),
+        (405, "UNSUPPORTED", "manifest.delete", "set api_base"),
+        (405, "UNSUPPORTED", "upload.delete", "does not do this"),
+    ],
+)
+def test_common_refusals_say_what_to_do(status: int, code: str, operation: str, words: str) -> None:
+    """What people meet often has its own advice, about what they asked for."""
+    assert words in answer(status, body(code) if code else b"", operation).advice
+
+
+def test_wrong_content_says_what_to_do() -> None:
+    """Where there is something to do about a wrong digest, the error says it."""
+    error = DigestMismatch("sha256:a", "sha256:b", what="blob", advice=errors.DOWNLOAD_AGAIN)
+    assert str(error).startswith(
+        "blob: sha256:a was expected, but the content is sha256:b. Download it again"
+    )
+    assert "proxy" in str(error)
+
+
+@pytest.mark.parametrize(
     ("status", "temporary"),
     [
         (400, False),

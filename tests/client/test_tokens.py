@@ -601,7 +601,11 @@ def test_a_failure_is_everybodys_and_not_kept() -> None:
         fetch.errors = [error]
         tasks = await started(fetch, 4, lambda: cache.get(KEY, fetch))
         fetch.gate.set()
-        assert await asyncio.gather(*tasks, return_exceptions=True) == [error] * 4
+        failures = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [(type(each), str(each)) for each in failures] == [(ProtocolError, "no")] * 4
+        assert len({id(each) for each in failures}) == 4, (
+            "who adds a note or a traceback adds it to their own"
+        )
         assert fetch.count == 1
         await cache.get(KEY, fetch)
         assert fetch.count == 2

@@ -68,11 +68,11 @@ OPERATIONS: dict[str, tuple[Any, str, str | None]] = {
     "get_platform_manifest": (
         lambda client, _: client.get_platform_manifest("acme/app:v1", "linux/amd64"), "acme/app:v1", MANIFEST,
     ),
-    "image_size": (lambda client, _: client.image_size("acme/app:v1"), "acme/app:v1", None),
+    "image_size": (lambda client, _: client.image_size("acme/app:v1"), "acme/app:v1", MANIFEST),
     "delete_image": (lambda client, _: client.delete_image("acme/app:v1"), "acme/app:v1", MANIFEST),
     "list_tags": (lambda client, _: client.list_tags("acme/app"), "acme/app", None),
-    "tag_image": (lambda client, _: client.tag_image("acme/app:v1", "v3"), "acme/app:v1", None),
-    "retag": (lambda client, _: client.retag("acme/app:v1", "v3"), "acme/app:v1", None),
+    "tag_image": (lambda client, _: client.tag_image("acme/app:v1", "v3"), "acme/app:v1", MANIFEST),
+    "retag": (lambda client, _: client.retag("acme/app:v1", "v3"), "acme/app:v1", MANIFEST),
     "delete_tag": (lambda client, _: client.delete_tag("acme/app:v1"), "acme/app:v1", None),
     "blob_exists": (lambda client, _: client.blob_exists("acme/app", LAYER), "acme/app", None),
     "get_blob": (lambda client, _: client.get_blob("acme/app", LAYER), "acme/app", None),
@@ -84,6 +84,10 @@ OPERATIONS: dict[str, tuple[Any, str, str | None]] = {
     "list_referrers": (lambda client, _: client.list_referrers("acme/app:v1"), "acme/app:v1", None),
     "push_image": (lambda client, _: pushed(client), "acme/app:v1", MANIFEST),
     "pull_image": (lambda client, path: client.pull_image("acme/app:v1", path / "l"), "acme/app:v1", MANIFEST),
+    "push_index": (
+        lambda client, _: client.push_index("acme/app:both", ["acme/app:v1"]),
+        "acme/app:both", "application/vnd.oci.image.index.v1+json",
+    ),
     "copy_image": (lambda client, _: client.copy_image("acme/app:v1", "acme/new:v1"), "acme/app:v1", MANIFEST),
 }  # fmt: skip
 
@@ -140,3 +144,22 @@ def test_failures_are_marked(fake_oci: Peer, tmp_path: Path, spans: InMemorySpan
     assert root.status.status_code is StatusCode.ERROR
     assert root.attributes is not None
     assert str(root.attributes["error.type"]).endswith(type(error).__name__)
+
+
+def test_requests(spans: InMemorySpanExporter, fake_ghcr: Peer) -> None:
+    """Each request is a span of its operation: method, address without a query, and status."""
+    assert fake_ghcr.simulator is not None
+    fake_ghcr.simulator.seed("acme/app:v1")
+
+    async def story() -> None:
+        async with client_for(fake_ghcr) as client:
+            await client.list_tags("acme/app")
+
+    asyncio.run(story())
+    (asked,) = [each for each in spans.get_finished_spans() if each.name == "tags.list"]
+    told = dict(asked.attributes or {})
+    assert asked.kind is trace.SpanKind.CLIENT
+    assert asked.parent is not None
+    assert told["http.request.method"] == "GET"
+    assert told["http.response.status_code"] == 200
+    assert told["url.full"] == f"{fake_ghcr.url}/v2/acme/app/tags/list"

@@ -16,6 +16,7 @@ from ghcr_client.auth.credentials import basic_authorization, direct_bearer, pla
 from ghcr_client.auth.fetching import fetch_token, validate_realm
 from ghcr_client.auth.tokens import TokenCache, token_key
 from ghcr_client.hosts import REST
+from ghcr_client.recent import remember
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -50,8 +51,8 @@ class Host:
         direct: Whether tokens go to it without being fetched.
         credentials: Who we are to it, once that was looked up.
         looked_up: Whether it was.
-        keys: Scopes → the key of their token.
-        sent: Scopes → the token that was last sent for them, and its key.
+        keys: Scopes → the key of their token, for as many as tokens are kept.
+        sent: Scopes → the token that was last sent for them, and its key; for as many.
         renewing: Held while a refusal is dealt with, so that others need not deal with the same.
     """
 
@@ -133,13 +134,14 @@ class Authorizer:
             return None if credentials is None else basic_authorization(credentials)
         key = host.keys.get(scopes)
         if key is None:
-            key = host.keys[scopes] = token_key(registry, credentials, scopes)
+            key = token_key(registry, credentials, scopes)
+            remember(host.keys, scopes, key)
         # What needs no scope of its own, such as a ping, asks for the one that is offered, as `docker login` does.
         offered = host.challenge.parameters.get("scope", "")
         wanted = scopes or tuple(offered.split())
         fetch = partial(self._fetch_token, registry, host.challenge, wanted, credentials)
         token = await self._cache.get(key, fetch)
-        host.sent[scopes] = key, token
+        remember(host.sent, scopes, (key, token))
         return _bearer(token)
 
     async def refused(

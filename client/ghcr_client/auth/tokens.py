@@ -11,11 +11,14 @@ import asyncio
 import re
 import time
 from base64 import b64decode
+from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ghcr_client.auth.credentials import canonical_registry
 from ghcr_client.auth.scopes import merge_scopes
+from ghcr_client.errors import GhcrError
+from ghcr_client.recent import MOST_KEPT, remember
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -24,10 +27,7 @@ if TYPE_CHECKING:
 
     from ghcr_client.auth.credentials import Credentials
 
-__all__ = ["LIMIT", "Token", "TokenCache", "TokenKey", "token_key"]
-
-LIMIT = 1000
-"""The most tokens that a cache keeps."""
+__all__ = ["Token", "TokenCache", "TokenKey", "token_key"]
 
 _GHCR_ANONYMOUS = re.compile(rb"v1:[^:\s]+/[^:\s]+:[0-9]{1,20}")
 
@@ -100,7 +100,7 @@ class TokenCache:
         limit: The most tokens that are kept; the oldest are dropped.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic, limit: int = LIMIT) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, limit: int = MOST_KEPT) -> None:
         self._clock = clock
         self._limit = limit
         self._tokens: dict[TokenKey, Token] = {}
@@ -111,7 +111,8 @@ class TokenCache:
     async def get(self, key: TokenKey, fetch: Callable[[], Awaitable[Token]]) -> Token:
         """The kept token, or a new one.
 
-        While one caller fetches, the others wait. What the fetch raises is raised to all of them and not kept. If the
+        While one caller fetches, the others wait. What the fetch raises is raised to all of them, a copy to
+        each, and not kept. If the
         caller that fetches is cancelled, one that waits takes over.
 
         Args:
@@ -134,7 +135,7 @@ class TokenCache:
             if isinstance(outcome, Token):
                 return outcome
             if outcome is not None:
-                raise outcome
+                raise copy(outcome) if isinstance(outcome, GhcrError) else outcome
 
     def invalidate(self, key: TokenKey, token: Token) -> None:
         """Say that a token was refused. What came in its place meanwhile stays.
@@ -151,7 +152,7 @@ class TokenCache:
         if shared.origin == key:
             del self._shared[key.registry]
         else:
-            self._store(self._alone, key, None)
+            remember(self._alone, key, None, self._limit)
 
     def is_shared(self, key: TokenKey, token: Token) -> bool:
         """Whether a token serves all anonymous pulls, and was fetched for another one than this.
@@ -197,16 +198,9 @@ class TokenCache:
             flight.set_result(outcome)
 
     def _keep(self, key: TokenKey, token: Token) -> None:
-        self._store(self._tokens, key, token)
+        remember(self._tokens, key, token, self._limit)
         if _is_anonymous_pull(key) and key not in self._alone and _is_ghcr_anonymous(token):
-            self._store(self._shared, key.registry, _Shared(token, key))
-
-    def _store(self, kept: dict[Any, Any], key: Any, value: Any) -> None:
-        """Keep a value as the newest one; the oldest gives way."""
-        kept.pop(key, None)
-        kept[key] = value
-        if len(kept) > self._limit:
-            del kept[next(iter(kept))]
+            remember(self._shared, key.registry, _Shared(token, key), self._limit)
 
 
 def _is_anonymous_pull(key: TokenKey) -> bool:

@@ -152,7 +152,7 @@ async def look(client: GhcrClient, ref: str, platform: Platform | None) -> Inspe
         inner = await client.pull_manifest(where.with_digest(entry.digest, keep_tag=False))
         return Part(_kind(entry), inner)
 
-    parts = await gathered(map(child, document.manifests), client.config.max_concurrency)
+    parts = await gathered(child, document.manifests, client.config.max_concurrency)
     return Inspected(where, manifest, tuple(parts))
 
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ghcr_client.auth import DockerConfigCredentials, EnvironmentCredentials, StaticCredentials
+from ghcr_client.calls import Call
 from ghcr_client.cli.exits import Exit
 from ghcr_client.client import GhcrClient
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from ghcr_client.auth import CredentialProvider, Credentials

@@ -7,10 +7,10 @@ nobody pays for archives who has none.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ghcr_client.errors import LayoutError
+from ghcr_client.lazy import loading
 
 if TYPE_CHECKING:
     from ghcr_client.layout.archive import LayoutArchive, write_blobs_archive, write_layout_archive
@@ -49,14 +49,4 @@ _HOMES = {
 }
 """The module of each name."""
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = loading(__name__, _HOMES)

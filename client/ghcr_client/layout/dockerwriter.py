@@ -46,7 +46,7 @@ async def write_docker_archive(
         names: What it will be called when it is loaded, such as `ghcr.io/acme/app:v1`.
 
     Raises:
-        InvalidManifest: It is an index, an artifact, or does not fit to its config.
+        InvalidManifest: It is an index, an artifact, has layers that are elsewhere, or does not fit to its config.
         InvalidReference: A name is none, or has no tag.
         DigestMismatch: The config or a layer is not what the manifest promises.
         LayoutError: A layer has another size than the manifest says.
@@ -81,6 +81,11 @@ def _image(manifest: Manifest) -> ImageManifest:
     if not isinstance(document, ImageManifest) or document.is_artifact:
         raise InvalidManifest(
             f"a docker-archive holds an image, and {manifest.digest} is an artifact: write an OCI layout"
+        )
+    if elsewhere := [each for each in document.layers if each.stays_elsewhere]:
+        raise InvalidManifest(
+            f"a docker-archive holds all layers of an image, and {manifest.digest} has {len(elsewhere)} that no "
+            f"registry keeps ({shown(elsewhere[0].media_type)}): pull an OCI layout, which goes without them"
         )
     return document
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import delete, pull, push
+from ghcr_client.calls import Answer, Call
 from ghcr_client.digests import Digest
 from ghcr_client.errors import (
+    DOWNLOAD_AGAIN,
     GhcrError,
     InvalidManifest,
     InvalidReference,
@@ -25,7 +27,6 @@ from ghcr_client.manifests import ACCEPT, PULL_LIMIT, PUSH_LIMIT, Manifest
 from ghcr_client.masking import shown
 from ghcr_client.operations.base import Base, deleted
 from ghcr_client.retries import is_temporary
-from ghcr_client.transport import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,7 +72,7 @@ class ManifestAccess(Base):
         algorithm = ref.digest.algorithm if ref.digest else "sha256"
         for promised in (ref.digest, _promised(answer)):
             if promised is not None:
-                promised.verify(answer.body, what=f"the manifest {ref}")
+                promised.verify(answer.body, what=f"the manifest {ref}", advice=DOWNLOAD_AGAIN)
         manifest = Manifest.parse(answer.body, header(answer.headers, "content-type"), algorithm=algorithm)
         self._transport.metrics.manifest_pulled()
         return manifest
@@ -92,6 +93,7 @@ class ManifestAccess(Base):
             # The answer may be lost, and the manifest be there.
             if not is_temporary(error) or not await self._holds(ref, manifest):
                 raise
+            self._transport.metrics.manifest_pushed()
             return Answer(_CREATED, {}, b"", self._transport.base(ref.registry))
         if answer.status != _CREATED and not await self._holds(ref, manifest):
             raise ProtocolError(

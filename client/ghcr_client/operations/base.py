@@ -6,24 +6,29 @@ It knows no operation.
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ghcr_client.errors import NotFound, ServerError, TransportError
 from ghcr_client.refs import ImageRef
-from ghcr_client.retries import repeated
+from ghcr_client.retries import repeated, wait_before
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
+    from ghcr_client.calls import Call
+    from ghcr_client.errors import GhcrError
     from ghcr_client.settings import GhcrConfig
-    from ghcr_client.transport import Call, Transport
+    from ghcr_client.transport import Transport
 
 __all__ = ["Base", "deleted", "gathered"]
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 _NOTHING_DONE = 503
+_log = logging.getLogger("ghcr_client")
 
 
 class Base:
@@ -50,6 +55,13 @@ class Base:
         return (
             ref if isinstance(ref, ImageRef) else ImageRef.parse(ref, registry=self.config.default_registry)
         )
+
+    async def _pause(self, tries: int, error: GhcrError) -> None:
+        """Wait before a further try, after so many that ended so."""
+        clock = self._transport.clock
+        seconds = wait_before(tries, error, clock.jitter())
+        _log.info("%s; going on in %.3f s", error, seconds)
+        await clock.sleep(seconds)
 
 
 async def deleted(transport: Transport, call: Call) -> None:
@@ -79,11 +91,14 @@ async def deleted(transport: Transport, call: Call) -> None:
     await repeated(attempt, transport.config.max_retries, transport.clock)
 
 
-async def gathered(tasks: Iterable[Awaitable[T]], most: int) -> list[T]:
-    """The results of all, in order, a few at a time; the first failure ends the others and is raised.
+async def gathered(work: Callable[[Item], Awaitable[T]], items: Iterable[Item], most: int) -> list[T]:
+    """The results of some work on each item, in order, a few at a time.
+
+    The first failure ends the others and is raised. Of what waits for its turn nothing exists yet.
 
     Args:
-        tasks: What to wait for.
+        work: What is done with an item.
+        items: With what.
         most: How many at once.
 
     Returns:
@@ -91,14 +106,14 @@ async def gathered(tasks: Iterable[Awaitable[T]], most: int) -> list[T]:
     """
     gate = asyncio.Semaphore(most)
 
-    async def one(task: Awaitable[T]) -> T:
+    async def one(item: Item) -> T:
         async with gate:
-            return await task
+            return await work(item)
 
     running: list[asyncio.Task[T]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            running.extend(group.create_task(one(each)) for each in tasks)
+            running.extend(group.create_task(one(each)) for each in items)
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     return [each.result() for each in running]

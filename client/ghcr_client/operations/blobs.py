@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ghcr_client.auth.scopes import delete
+from ghcr_client.calls import Call
 from ghcr_client.digests import Digest
 from ghcr_client.operations.base import deleted
 from ghcr_client.operations.downloads import DownloadOperations
 from ghcr_client.operations.uploads import UploadOperations
 from ghcr_client.tracing import span
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from ghcr_client.refs import ImageRef

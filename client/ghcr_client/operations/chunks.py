@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import push
+from ghcr_client.calls import Call
 from ghcr_client.errors import InvalidRange, ProtocolError, RegistryError
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.redirects import target_of
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ghcr_client.calls import Answer, Body
     from ghcr_client.errors import GhcrError
     from ghcr_client.refs import ImageRef
-    from ghcr_client.transport import Answer, Body, Transport
+    from ghcr_client.transport import Transport
 
 __all__ = ["OCTETS", "ChunkLimits", "Session", "held", "sized"]
 

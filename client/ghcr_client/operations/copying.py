@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ghcr_client.errors import ManifestUnknown
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import ImageIndex
+from ghcr_client.operations.fallback import fallback_tag
 from ghcr_client.operations.images import ImageOperations
-from ghcr_client.operations.referrers import fallback_tag
 from ghcr_client.platforms import Platform, best_platform
 from ghcr_client.tracing import span
 
@@ -52,7 +52,7 @@ class CopyOperations(ImageOperations):
             platforms: Only the images for these platforms; the copy is an index of them, with a digest of its own.
             referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
-            progress: Is told how far each blob is.
+            progress: Is told how far each blob is, those of referrers and digest tags included.
 
         Returns:
             The copy's digest.
@@ -77,13 +77,20 @@ class CopyOperations(ImageOperations):
             if referrers:
                 seen = set(subjects)
                 for subject in subjects:
-                    await self._copy_referrers(origin, goal, subject, seen, _DEEPEST)
+                    await self._copy_referrers(origin, goal, subject, seen, progress=progress)
             if digest_tags:
-                await self._copy_digest_tags(origin, goal, subjects)
+                await self._copy_digest_tags(origin, goal, subjects, progress)
             return manifest.digest
 
     async def _copy_referrers(
-        self, origin: ImageRef, goal: ImageRef, subject: Digest, seen: set[Digest], depth: int
+        self,
+        origin: ImageRef,
+        goal: ImageRef,
+        subject: Digest,
+        seen: set[Digest],
+        *,
+        progress: ProgressCallback | None,
+        depth: int = _DEEPEST,
     ) -> None:
         """Copy what is about a manifest, and what is about that."""
         for each in await self._referrers_of(origin, subject):
@@ -93,17 +100,25 @@ class CopyOperations(ImageOperations):
             there = goal.with_digest(each.digest, keep_tag=False)
             manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
             # Pushed although it may be there: then it is listed there, too.
-            await self._copy_tree(origin, there, manifest)
+            await self._copy_tree(origin, there, manifest, progress=progress)
             if depth > 1:
-                await self._copy_referrers(origin, goal, each.digest, seen, depth - 1)
+                await self._copy_referrers(
+                    origin, goal, each.digest, seen, progress=progress, depth=depth - 1
+                )
 
-    async def _copy_digest_tags(self, origin: ImageRef, goal: ImageRef, subjects: tuple[Digest, ...]) -> None:
+    async def _copy_digest_tags(
+        self,
+        origin: ImageRef,
+        goal: ImageRef,
+        subjects: tuple[Digest, ...],
+        progress: ProgressCallback | None,
+    ) -> None:
         """Copy the tags that are made of a digest and an ending."""
         starts = tuple(f"{fallback_tag(each)}." for each in subjects)
         async for tag in self.iter_tags(origin):
             if tag.startswith(starts):
                 manifest = await self._pull(origin.with_tag(tag))
-                await self._copy_tree(origin, goal.with_tag(tag), manifest)
+                await self._copy_tree(origin, goal.with_tag(tag), manifest, progress=progress)
 
 
 def _subjects(manifest: Manifest) -> tuple[Digest, ...]:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ghcr_client.auth.scopes import pull
+from ghcr_client.calls import Call
 from ghcr_client.digests import Digest
-from ghcr_client.errors import DigestMismatch, GhcrError, RegistryError, TransportError
+from ghcr_client.errors import DOWNLOAD_AGAIN, DigestMismatch, RegistryError, TransportError
 from ghcr_client.layout.pending import PendingFile
 from ghcr_client.operations.base import Base
 from ghcr_client.operations.receiving import PART, WHOLE, Memory, Opened, Receiving, batches, part_from
-from ghcr_client.retries import is_temporary, wait_before
+from ghcr_client.retries import is_temporary
 from ghcr_client.tracing import span
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -166,7 +166,12 @@ class DownloadOperations(Base):
                         for piece in batch:
                             at += len(piece)
                             if at > size:
-                                raise DigestMismatch(digest, f"more than {size} bytes", what=f"blob {digest}")
+                                raise DigestMismatch(
+                                    digest,
+                                    f"more than {size} bytes",
+                                    what=f"blob {digest}",
+                                    advice=DOWNLOAD_AGAIN,
+                                )
                             yield piece
                 if at < size:
                     raise TransportError(f"{digest} broke off after {at} of {size} bytes")  # noqa: TRY301
@@ -175,11 +180,6 @@ class DownloadOperations(Base):
                 if tries > self.config.max_retries or not is_temporary(error):
                     raise
                 await self._pause(tries, error)
-
-    async def _pause(self, tries: int, error: GhcrError) -> None:
-        """Wait before a further try."""
-        clock = self._transport.clock
-        await clock.sleep(wait_before(tries, error, clock.jitter()))
 
 
 def _call(ref: ImageRef, digest: Digest, start: int) -> Call:

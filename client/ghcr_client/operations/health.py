@@ -10,11 +10,11 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_client.calls import Call
 from ghcr_client.errors import Denied, GhcrError, Unauthorized
 from ghcr_client.masking import shown
 from ghcr_client.operations.base import Base
 from ghcr_client.tracing import span
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from ghcr_client.limiter import LimitState

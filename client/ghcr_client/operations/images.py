@@ -13,21 +13,19 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
 from ghcr_client import layout as layouts
+from ghcr_client.calls import JSON_LIMIT
 from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object
 from ghcr_client.errors import InvalidManifest
 from ghcr_client.images import Image
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
-from ghcr_client.operations.base import gathered
 from ghcr_client.operations.blobs import BlobOperations
-from ghcr_client.operations.receiving import Receiving
+from ghcr_client.operations.pulling import Pulling, PullOperations
 from ghcr_client.operations.remote import Remote
 from ghcr_client.operations.trees import Pushing, TreeOperations
 from ghcr_client.platforms import Platform
-from ghcr_client.progress import Progress
 from ghcr_client.tracing import span
-from ghcr_client.transport import JSON_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,14 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Format", "ImageOperations"]
 
-_DEEPEST = 8
-"""How many indexes within indexes are followed."""
+_LARGEST_CONFIG = 64 * 1024 * 1024
 
 Format = Literal["oci", "oci-archive", "docker-archive"]
 """What `pull_image` writes: a layout in a directory, a tar of one, or what `docker load` reads."""
 
 
-class ImageOperations(TreeOperations, BlobOperations):
+class ImageOperations(TreeOperations, PullOperations, BlobOperations):
     """The operations on whole images."""
 
     async def push_image(
@@ -58,6 +55,8 @@ class ImageOperations(TreeOperations, BlobOperations):
         progress: ProgressCallback | None = None,
     ) -> Digest:
         """Push an image: its blobs, a few at a time, those that are missing; then its manifest.
+
+        Layers that registries do not keep, of Windows for example, are not sent: the manifest says where they are.
 
         Args:
             ref: What it will be called.
@@ -108,6 +107,9 @@ class ImageOperations(TreeOperations, BlobOperations):
     ) -> Manifest:
         """Pull an image to here, verified.
 
+        Layers that registries do not keep, of Windows for example, are left out of a layout, as pushes and copies do:
+        the manifest says at which URLs they are. A docker-archive cannot go without them.
+
         Args:
             ref: The image.
             target: A directory, which is made or added to; for an archive, a file, which appears when it is whole.
@@ -120,7 +122,8 @@ class ImageOperations(TreeOperations, BlobOperations):
 
         Raises:
             ManifestUnknown: There is no such image, or none for that platform.
-            InvalidManifest: A docker-archive was asked for, and this is an index or an artifact.
+            InvalidManifest: A docker-archive was asked for, and this is an index, an artifact, or has layers that are
+                elsewhere.
             DigestMismatch: What came has another digest.
             LayoutError: The target cannot be added to.
             RegistryError: The registry refuses.
@@ -159,7 +162,7 @@ class ImageOperations(TreeOperations, BlobOperations):
         remote = Remote(self._stream, self._pull, ref, progress)
         config, layers = b"", []
         if isinstance(document, ImageManifest):
-            config = await self.get_blob(ref, document.config.digest)
+            config = await self._configuration(ref, document.config, None)
             layers = [remote.source(each) for each in document.layers]
         await layouts.write_docker_archive(path, manifest, config, layers, [ref] if ref.tag else [])
 
@@ -168,55 +171,12 @@ class ImageOperations(TreeOperations, BlobOperations):
     ) -> None:
         """Put an image into a layout, and list it."""
         gate = asyncio.Semaphore(self.config.max_concurrency)
-        await self._lay_out_tree(ref, manifest, layout, gate, progress, seen={manifest.digest})
+        await self._pull_tree(Pulling(ref, layout, gate, progress), manifest)
         descriptor = manifest.descriptor()
         platform = None if manifest.is_artifact else await self._platform_of(ref, manifest, layout)
         if platform is not None:
             descriptor = descriptor.model_copy(update={"platform": platform})
         await layout.tag(descriptor, ref.tag)
-
-    async def _lay_out_tree(
-        self,
-        ref: ImageRef,
-        manifest: Manifest,
-        layout: LayoutDirectory,
-        gate: asyncio.Semaphore,
-        progress: ProgressCallback | None,
-        *,
-        seen: set[Digest],
-        depth: int = _DEEPEST,
-    ) -> None:
-        """Put a manifest into a layout, after all that it lists; what several indexes list, once."""
-        if depth == 0:
-            raise InvalidManifest(f"{ref} is an index of indexes, more than {_DEEPEST} deep")
-
-        async def child(descriptor: Descriptor) -> None:
-            if descriptor.digest in seen:
-                return
-            seen.add(descriptor.digest)
-            inner = await self._pull(ref.with_digest(descriptor.digest, keep_tag=False))
-            await self._lay_out_tree(ref, inner, layout, gate, progress, seen=seen, depth=depth - 1)
-
-        async def blob(descriptor: Descriptor) -> None:
-            async with gate:
-                await self._lay_out_blob(ref, descriptor, layout, progress)
-
-        one = child if isinstance(manifest.document, ImageIndex) else blob
-        listed = dict.fromkeys(manifest.document.children)
-        await gathered((one(each) for each in listed), self.config.max_concurrency)
-        await asyncio.to_thread(layout.put_bytes, manifest.raw, algorithm=manifest.digest.algorithm)
-
-    async def _lay_out_blob(
-        self, ref: ImageRef, blob: Descriptor, layout: LayoutDirectory, progress: ProgressCallback | None
-    ) -> None:
-        """Put a blob into a layout, unless it is there."""
-        if layout.has(blob):
-            if progress is not None:
-                progress(Progress(blob.digest, blob.size, blob.size, "exists"))
-            return
-        async with layout.writing(blob.digest, blob.size) as sink:
-            await self._download(ref, Receiving(blob.digest, sink, size=blob.size, progress=progress))
-            sink.confirm()
 
     async def push_index(
         self,
@@ -224,6 +184,7 @@ class ImageOperations(TreeOperations, BlobOperations):
         images: Sequence[ImageRef | str],
         *,
         annotations: Mapping[str, str] | None = None,
+        progress: ProgressCallback | None = None,
     ) -> Digest:
         """Join images into one for several platforms, and push it.
 
@@ -232,6 +193,7 @@ class ImageOperations(TreeOperations, BlobOperations):
             images: What it lists. An image that is for several platforms already gives all of them; one of another
                 repository or registry is copied first.
             annotations: The index's annotations; see `github_annotations`.
+            progress: Is told how far each blob is that has to be copied.
 
         Returns:
             The index's digest.
@@ -246,22 +208,26 @@ class ImageOperations(TreeOperations, BlobOperations):
             await client.push_index("acme/app:both", ["acme/app:v1", "acme/app:v2"])  # 'sha256:…'
         """
         ref = self.ref(ref)
-        with span("push_index", image=ref):
+        with span("push_index", image=ref) as here:
             listed: dict[Digest, Descriptor] = {}
             for each in images:
-                for descriptor in await self._listed(ref, self.ref(each)):
+                for descriptor in await self._listed(ref, self.ref(each), progress):
                     listed.setdefault(descriptor.digest, descriptor)
             document = ImageIndex(
                 media_type=OCI_INDEX, manifests=tuple(listed.values()), annotations=dict(annotations or {})
             )
             manifest = Manifest.build(document)
+            here.set_attribute("media_type", manifest.media_type)
             return await self._push(ref, manifest)
 
-    async def _listed(self, ref: ImageRef, image: ImageRef) -> tuple[Descriptor, ...]:
+    async def _listed(
+        self, ref: ImageRef, image: ImageRef, progress: ProgressCallback | None
+    ) -> tuple[Descriptor, ...]:
         """How an index lists an image, which its repository has then."""
         manifest = await self._pull(image)
         if image.name != ref.name:
-            await self._copy_tree(image, ref.with_digest(manifest.digest, keep_tag=False), manifest)
+            there = ref.with_digest(manifest.digest, keep_tag=False)
+            await self._copy_tree(image, there, manifest, progress=progress)
         if isinstance(manifest.document, ImageIndex):
             return manifest.document.manifests
         platform = await self._platform_of(image, manifest)
@@ -275,7 +241,8 @@ class ImageOperations(TreeOperations, BlobOperations):
             raw = b"".join([piece async for piece in layout.source(config).read()])
             if Digest.of(raw, config.digest.algorithm) == config.digest:
                 return raw
-        return await self.get_blob(ref, config.digest)
+        # No more of it is read than the manifest says that there is.
+        return await self.get_blob(ref, config.digest, limit=min(config.size, _LARGEST_CONFIG))
 
     async def _platform_of(
         self, ref: ImageRef, manifest: Manifest, layout: LayoutDirectory | None = None

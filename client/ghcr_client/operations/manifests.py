@@ -156,10 +156,11 @@ class ManifestOperations(ReferrerOperations):
             size < 4096  # True
         """
         ref = self.ref(ref)
-        with span("image_size", image=ref):
+        with span("image_size", image=ref) as here:
             manifest = (
                 await self._pull(ref) if platform is None else await self.get_platform_manifest(ref, platform)
             )
+            here.set_attribute("media_type", manifest.media_type)
             sizes: dict[Digest, int] = {}
             await self._measure(ref, manifest, sizes, _DEEPEST)
             return sum(sizes.values())

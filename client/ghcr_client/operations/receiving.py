@@ -9,13 +9,20 @@ from __future__ import annotations
 import asyncio
 from typing import IO, TYPE_CHECKING, Protocol
 
-from ghcr_client.errors import DigestMismatch, InvalidRange, ProtocolError, TransportError, UploadError
+from ghcr_client.errors import (
+    DOWNLOAD_AGAIN,
+    DigestMismatch,
+    InvalidRange,
+    ProtocolError,
+    TransportError,
+    UploadError,
+)
 from ghcr_client.hashing import SMALL, Hasher
 from ghcr_client.memory import keep_freed_memory
 from ghcr_client.progress import Progress
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.retries import is_temporary
-from ghcr_client.transport import translated
+from ghcr_client.wire import translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -152,7 +159,9 @@ class Receiving:
         """Refuse a size that was not promised, before it is read."""
         if self._expected is not None and total != self._expected:
             promised = f"{self.digest} of {self._expected} bytes"
-            raise DigestMismatch(promised, f"of {total} bytes", what=f"blob {self.digest}")
+            raise DigestMismatch(
+                promised, f"of {total} bytes", what=f"blob {self.digest}", advice=DOWNLOAD_AGAIN
+            )
         if self._limit is not None and total > self._limit:
             raise ProtocolError(
                 f"{self.digest} has {total} bytes, more than the {self._limit} that may be held"
@@ -187,9 +196,15 @@ class Receiving:
 
     def _check_room(self, more: int) -> None:
         """Stop a server that sends more than it may."""
-        for most in (self._size, self._limit):
-            if most is not None and self.done + more > most:
-                raise DigestMismatch(self.digest, f"more than {most} bytes", what=f"blob {self.digest}")
+        if self._size is not None and self.done + more > self._size:
+            raise DigestMismatch(
+                self.digest,
+                f"more than {self._size} bytes",
+                what=f"blob {self.digest}",
+                advice=DOWNLOAD_AGAIN,
+            )
+        if self._limit is not None and self.done + more > self._limit:
+            raise ProtocolError(f"{self.digest} has more than the {self._limit} bytes that may be held")
 
     def _keep(self, batch: list[bytes]) -> None:
         """Hash and write; runs in a thread."""
@@ -208,7 +223,7 @@ class Receiving:
             raise TransportError(f"{self.digest} broke off after {self.done} of {self._size} bytes")
         actual = self._hasher.digest
         if actual != self.digest:
-            raise DigestMismatch(self.digest, actual, what=f"blob {self.digest}")
+            raise DigestMismatch(self.digest, actual, what=f"blob {self.digest}", advice=DOWNLOAD_AGAIN)
         self._size = self.done
         self._tell("done")
 

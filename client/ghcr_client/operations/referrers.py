@@ -9,92 +9,43 @@ it, and some send `OCI-Subject` untruthfully. Source: distribution specification
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull
+from ghcr_client.calls import Call
 from ghcr_client.documents import next_page
 from ghcr_client.errors import InvalidManifest, NotFound, ProtocolError, RegistryError
 from ghcr_client.manifests import PULL_LIMIT, Manifest
-from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
+from ghcr_client.models import OCI_INDEX, ImageIndex
 from ghcr_client.operations.access import ManifestAccess
+from ghcr_client.operations.fallback import Kept, added, described, fallback_tag, pause_after
+from ghcr_client.recent import remember
 from ghcr_client.retries import is_temporary
 from ghcr_client.tracing import span
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ghcr_client.digests import Digest
+    from ghcr_client.models import Descriptor
     from ghcr_client.refs import ImageRef
 
-__all__ = ["ReferrerOperations", "fallback_tag"]
+__all__ = ["ReferrerOperations"]
 
 _KNOWN_FOR = 300.0
 _MOST_PAGES = 1000
 _MOST_REFERRERS = 100_000
 _MOST_REPAIRS = 10
 _FALLBACK_LIMIT = 4096
-_SHORTEST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
-
-
-def fallback_tag(digest: Digest) -> str:
-    """The tag under which registries without the API keep the referrers of a manifest.
-
-    Args:
-        digest: The subject.
-
-    Returns:
-        Its digest, written as a tag.
-
-    Example:
-        >>> from ghcr_client.digests import Digest
-        >>> fallback_tag(Digest("sha256:" + "0" * 64))[:10]
-        'sha256-000'
-    """
-    return f"{digest.algorithm}-{digest.hex}"[:128]
-
-
-class _Kept:
-    """One fallback index that this client writes: one task at a time, and what it has put there is looked after.
-
-    Attributes:
-        ours: What this client has listed there.
-        waiting: How many tasks wait for their turn.
-    """
-
-    def __init__(self) -> None:
-        self.ours: dict[Digest, Descriptor] = {}
-        self.waiting = 0
-        self._lock = asyncio.Lock()
-
-    async def __aenter__(self) -> None:
-        self.waiting += 1
-        try:
-            await self._lock.acquire()
-        finally:
-            self.waiting -= 1
-
-    async def __aexit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def follow(self, guarded: Iterable[Digest], listed: Iterable[Descriptor], before: ImageIndex) -> None:
-        """Remember what a writing has added, and forget what it has taken away."""
-        now = {each.digest: each for each in listed}
-        for digest in {*guarded, *self.ours} - set(now):
-            self.ours.pop(digest, None)
-        known = {each.digest for each in before.manifests}
-        self.ours.update((digest, each) for digest, each in now.items() if digest not in known)
 
 
 class ReferrerOperations(ManifestAccess):
     """The operations on referrers."""
 
     _referrers_api: dict[tuple[str, str], tuple[bool, float]]
-    _referrer_locks: dict[tuple[str, str, str], _Kept]
+    _referrer_locks: dict[tuple[str, str, str], Kept]
 
     async def list_referrers(
         self, ref: ImageRef | str, *, artifact_type: str | None = None
@@ -149,7 +100,7 @@ class ReferrerOperations(ManifestAccess):
             if isinstance(error, RegistryError) and (is_temporary(error) or error.status in (401, 403)):
                 raise
             has = False
-        self._referrers_api[key] = (has, now)
+        remember(self._referrers_api, key, (has, now))
         return has
 
     async def _by_api(self, ref: ImageRef, subject: Digest, artifact_type: str | None) -> list[Descriptor]:
@@ -209,7 +160,7 @@ class ReferrerOperations(ManifestAccess):
             return
         entry = described(manifest)
         await self._change(
-            ref, subject.digest, lambda listed: _with(listed, entry), lambda seen: entry in seen
+            ref, subject.digest, lambda listed: added(listed, entry), lambda seen: entry in seen
         )
 
     async def _forget_referrer(self, ref: ImageRef, manifest: Manifest) -> None:
@@ -232,7 +183,9 @@ class ReferrerOperations(ManifestAccess):
         holds: Callable[[tuple[Descriptor, ...]], bool],
     ) -> None:
         """Change the index under a fallback tag, and see that it stays changed, also where others write to it."""
-        kept = self._referrer_locks.setdefault((ref.registry, ref.repository, subject), _Kept())
+        key = (ref.registry, ref.repository, subject)
+        kept = self._referrer_locks.get(key) or Kept()
+        remember(self._referrer_locks, key, kept, may_go=lambda one: one.is_idle)
         async with kept:
             guarded, written, settled = dict(kept.ours), False, False
             clock = self._transport.clock
@@ -245,7 +198,7 @@ class ReferrerOperations(ManifestAccess):
                     if settled or kept.waiting:
                         return
                     settled = True
-                    await clock.sleep(_pause(clock.monotonic() - began) * (1 + clock.jitter()))
+                    await clock.sleep(pause_after(clock.monotonic() - began) * (1 + clock.jitter()))
                     continue
                 listed = change((*index.manifests, *lost))
                 if not written and listed == index.manifests:
@@ -278,36 +231,6 @@ class ReferrerOperations(ManifestAccess):
         await self._put(ref.with_tag(fallback_tag(subject)), Manifest.parse(raw, document.media_type))
 
 
-def _pause(round_trip: float) -> float:
-    """Seconds in which another writer, as slow as we are, is done with what it had begun when we wrote."""
-    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 3 * round_trip))
-
-
 def _path(ref: ImageRef, subject: Digest) -> str:
     """Where the API is."""
     return f"/v2/{ref.repository}/referrers/{subject}"
-
-
-def described(manifest: Manifest) -> Descriptor:
-    """A manifest as an index of referrers lists it: with its artifact type, or its config's, and its annotations.
-
-    Args:
-        manifest: The manifest.
-
-    Returns:
-        Its descriptor.
-    """
-    document = manifest.document
-    kind = document.artifact_type
-    if kind is None and isinstance(document, ImageManifest):
-        kind = document.config.media_type
-    return manifest.descriptor().model_copy(
-        update={"artifact_type": kind, "annotations": document.annotations}
-    )
-
-
-def _with(listed: tuple[Descriptor, ...], entry: Descriptor) -> tuple[Descriptor, ...]:
-    """The list with an entry, which replaces an older one of the same digest; one that has it stays as it is."""
-    if entry in listed:
-        return listed
-    return (*(each for each in listed if each.digest != entry.digest), entry)

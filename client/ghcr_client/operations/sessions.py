@@ -6,12 +6,14 @@ Source: distribution specification, section "Pushing blobs"; `reference/ghcr-wir
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull, push
+from ghcr_client.calls import Call
 from ghcr_client.errors import (
     Denied,
     GhcrError,
@@ -21,36 +23,43 @@ from ghcr_client.errors import (
     ProtocolError,
     RegistryError,
     Unauthorized,
+    Unsupported,
     UploadUnknown,
 )
 from ghcr_client.masking import shown
 from ghcr_client.operations.base import Base
 from ghcr_client.operations.chunks import OCTETS, Session, held
 from ghcr_client.redirects import target_of
-from ghcr_client.retries import is_temporary, wait_before
-from ghcr_client.transport import Call
+from ghcr_client.retries import is_temporary
 
 if TYPE_CHECKING:
+    from ghcr_client.calls import Answer, Body
     from ghcr_client.digests import Digest
     from ghcr_client.refs import ImageRef
-    from ghcr_client.transport import Answer, Body
 
-__all__ = ["SessionOperations"]
+__all__ = ["FAILURES", "SessionOperations"]
+
+FAILURES = (Exception, asyncio.CancelledError)
+"""After what a session is given up: whatever happened, as long as there is a loop that can still send something."""
 
 _CREATED = 201
 _MOVED = frozenset({301, 302, 307, 308})
+_NO_BODY = {"Content-Length": "0"}
+_GOODBYE_SECS = 5.0
 
 
 class SessionOperations(Base):
     """The requests of an upload; the public operations stand on them."""
 
+    _lasting_sessions: set[str]
+    """Registries that take no session back."""
+
     async def _has_blob(self, ref: ImageRef, digest: Digest) -> bool:
         """Whether a repository has a blob. A redirect says yes: the storage host takes no HEAD."""
-        call = Call(
-            operation="blob.head",
-            method="HEAD",
-            registry=ref.registry,
-            target=f"/v2/{ref.repository}/blobs/{digest}",
+        call = _call(
+            "blob.head",
+            ref,
+            f"/v2/{ref.repository}/blobs/{digest}",
             scopes=(pull(ref.repository),),
             ok=frozenset({200, 202}) | _MOVED,
             follow=False,
@@ -71,11 +80,10 @@ class SessionOperations(Base):
         except (Denied, Unauthorized) as error:
             if error.message:
                 raise
-        call = Call(
-            operation="blob.get",
-            method="GET",
-            registry=ref.registry,
-            target=f"/v2/{ref.repository}/blobs/{digest}",
+        call = _call(
+            "blob.get",
+            ref,
+            f"/v2/{ref.repository}/blobs/{digest}",
             scopes=(pull(ref.repository),),
             headers={"Range": "bytes=0-0"},
             ok=frozenset({200, 206}) | _MOVED,
@@ -96,19 +104,9 @@ class SessionOperations(Base):
 
     async def _begin(self, ref: ImageRef, *, retry: bool = True) -> Session:
         """A new session; whoever tries the whole upload again has this one tried once."""
-        answer = await self._transport.ask(
-            Call(
-                operation="upload.post",
-                method="POST",
-                registry=ref.registry,
-                target=f"/v2/{ref.repository}/blobs/uploads/",
-                scopes=(push(ref.repository),),
-                headers={"Content-Length": "0"},
-                ok=frozenset({202}),
-                retry=retry,
-            )
-        )
-        return Session(self._transport, ref, answer)
+        target = f"/v2/{ref.repository}/blobs/uploads/"
+        call = _call("upload.post", ref, target, headers=_NO_BODY, ok=frozenset({202}), retry=retry)
+        return Session(self._transport, ref, await self._transport.ask(call))
 
     async def _mount(self, ref: ImageRef, digest: Digest, source: ImageRef) -> Session | None:
         """None where the blob is mounted; else a session, or nothing at all was promised."""
@@ -117,17 +115,15 @@ class SessionOperations(Base):
                 f"{source.registry} and {ref.registry} are two registries: nothing can be mounted"
             )
         query = f"mount={quote(digest, safe='')}&from={quote(source.repository, safe='')}"
-        answer = await self._transport.ask(
-            Call(
-                operation="upload.post",
-                method="POST",
-                registry=ref.registry,
-                target=f"/v2/{ref.repository}/blobs/uploads/?{query}",
-                scopes=(push(ref.repository), pull(source.repository)),
-                headers={"Content-Length": "0"},
-                ok=frozenset({201, 202}),
-            )
+        call = _call(
+            "upload.post",
+            ref,
+            f"/v2/{ref.repository}/blobs/uploads/?{query}",
+            scopes=(push(ref.repository), pull(source.repository)),
+            headers=_NO_BODY,
+            ok=frozenset({201, 202}),
         )
+        answer = await self._transport.ask(call)
         return None if answer.status == _CREATED else Session(self._transport, ref, answer)
 
     async def _mount_or_begin(self, ref: ImageRef, digest: Digest, source: ImageRef) -> Session | None:
@@ -145,20 +141,16 @@ class SessionOperations(Base):
     ) -> None:
         """The last request of an upload: with all of the content, or with none of it."""
         mark = "&" if "?" in session.url else "?"
-        headers = {"Content-Type": OCTETS} if body else {"Content-Type": OCTETS, "Content-Length": "0"}
-        answer = await self._transport.ask(
-            Call(
-                operation="upload.put",
-                method="PUT",
-                registry=ref.registry,
-                target=f"{session.url}{mark}digest={quote(digest, safe='')}",
-                scopes=(push(ref.repository),),
-                headers=headers,
-                ok=frozenset({200, 201, 202, 204}),
-                body=body,
-                retry=False,
-            )
+        call = _call(
+            "upload.put",
+            ref,
+            f"{session.url}{mark}digest={quote(digest, safe='')}",
+            headers={"Content-Type": OCTETS, **({} if body else _NO_BODY)},
+            ok=frozenset({200, 201, 202, 204}),
+            body=body,
+            retry=False,
         )
+        answer = await self._transport.ask(call)
         _must_mean(answer, digest)
         # 201 is what the specification wants; whoever says something else, a proxy perhaps, has to show the blob.
         if answer.status != _CREATED and not await self._is_there(ref, digest):
@@ -181,22 +173,13 @@ class SessionOperations(Base):
                     return
                 if not lost or tries > self.config.max_retries or isinstance(error, UploadUnknown):
                     raise
-                clock = self._transport.clock
-                await clock.sleep(wait_before(tries, error, clock.jitter()))
+                await self._pause(tries, error)
             else:
                 return
 
     async def _arrived(self, ref: ImageRef, session: Session) -> int:
         """How many bytes a broken session has; 0 where it is of no use any more."""
-        call = Call(
-            operation="upload.get",
-            method="GET",
-            registry=ref.registry,
-            target=session.url,
-            scopes=(push(ref.repository),),
-            ok=frozenset({200, 202, 204}),
-            retry=False,
-        )
+        call = _call("upload.get", ref, session.url, ok=frozenset({200, 202, 204}), retry=False)
         try:
             answer = await self._transport.ask(call)
             session.follow(answer)
@@ -205,18 +188,29 @@ class SessionOperations(Base):
         return held(answer) or 0
 
     async def _cancel(self, ref: ImageRef, session: Session) -> None:
-        """Let a session go. GHCR answers 405, and lets it die by itself."""
-        call = Call(
-            operation="upload.delete",
-            method="DELETE",
-            registry=ref.registry,
-            target=session.url,
-            scopes=(push(ref.repository),),
-            ok=frozenset({200, 202, 204}),
-            retry=False,
-        )
-        with contextlib.suppress(GhcrError):
-            await self._transport.ask(call)
+        """Let a session go, in a few seconds and whatever comes of it; also when the caller is cancelled meanwhile.
+
+        A registry that takes none back, as GHCR with its 405, lets them die by themselves, and is not asked again.
+        """
+        if ref.registry in self._lasting_sessions:
+            return
+        call = _call("upload.delete", ref, session.url, ok=frozenset({200, 202, 204}), retry=False)
+        await asyncio.shield(asyncio.ensure_future(self._ask_to_cancel(call)))
+
+    async def _ask_to_cancel(self, call: Call) -> None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_GOODBYE_SECS):
+                try:
+                    await self._transport.ask(call)
+                except Unsupported:
+                    self._lasting_sessions.add(call.registry)
+
+
+def _call(operation: str, ref: ImageRef, target: str, **more: Any) -> Call:
+    """A call about a repository's blobs: an operation's name ends with its method, and most of them write."""
+    told: dict[str, Any] = {"scopes": (push(ref.repository),), **more}
+    method = operation.rpartition(".")[2].upper()
+    return Call(operation=operation, method=method, registry=ref.registry, target=target, **told)
 
 
 def _must_mean(answer: Answer, digest: Digest) -> None:

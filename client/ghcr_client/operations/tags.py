@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull
+from ghcr_client.calls import Call
 from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object, next_page
 from ghcr_client.errors import (
@@ -30,11 +31,11 @@ from ghcr_client.errors import (
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import EMPTY, Descriptor, ImageManifest
 from ghcr_client.operations.manifests import ManifestOperations
-from ghcr_client.operations.uploads import Upload, UploadOperations
+from ghcr_client.operations.sending import Upload
+from ghcr_client.operations.uploads import UploadOperations
 from ghcr_client.refs import Tag
 from ghcr_client.sources import BytesSource
 from ghcr_client.tracing import span
-from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -183,9 +184,11 @@ class TagOperations(ManifestOperations, UploadOperations):
             await client.tag_image("acme/app:v1", "stable")  # 'sha256:…'
         """
         ref = self.ref(ref)
-        with span("tag_image", image=ref):
+        with span("tag_image", image=ref) as here:
             target = ref.with_tag(tag)
-            return await self._push_again(target, await self._pull(ref))
+            manifest = await self._pull(ref)
+            here.set_attribute("media_type", manifest.media_type)
+            return await self._push_again(target, manifest)
 
     async def retag(self, ref: ImageRef | str, tag: str) -> Retagged:
         """Move a tag to an image, and tell what it named before, so that it can be moved back.
@@ -208,9 +211,10 @@ class TagOperations(ManifestOperations, UploadOperations):
             await client.tag_image(f"acme/app@{moved.previous}", "v1")  # 'sha256:…'
         """
         ref = self.ref(ref)
-        with span("retag", image=ref):
+        with span("retag", image=ref) as here:
             target = ref.with_tag(tag)
             manifest = await self._pull(ref)
+            here.set_attribute("media_type", manifest.media_type)
             previous = await self._find(target)
             digest = manifest.digest
             if previous != digest:

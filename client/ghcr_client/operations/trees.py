@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ghcr_client.errors import InvalidContent
 from ghcr_client.models import ImageIndex
 from ghcr_client.operations.base import gathered
+from ghcr_client.operations.sending import Upload
 from ghcr_client.operations.tags import TagOperations
-from ghcr_client.operations.uploads import Upload
-from ghcr_client.retries import wait_before
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["Pushing", "TreeOperations"]
 
 _DEEPEST = 8
-_FOREIGN = ("nondistributable", "foreign")
 
 
 @dataclass(slots=True)
@@ -70,14 +69,13 @@ class TreeOperations(TagOperations):
                     f"{ref} is an index of indexes, more than {_DEEPEST} deep", operation="manifest.put"
                 )
             children = {each.digest: each for each in manifest.document.manifests}.values()
-            await gathered(
-                (self._push_child(pushing, each, depth) for each in children), self.config.max_concurrency
-            )
+            push = partial(self._push_child, pushing, depth=depth)
+            await gathered(push, children, self.config.max_concurrency)
         else:
             await self._push_blobs(pushing, manifest.document.children)
         await self._push_listed(pushing, ref, manifest)
 
-    async def _push_child(self, pushing: Pushing, child: Descriptor, depth: int) -> None:
+    async def _push_child(self, pushing: Pushing, child: Descriptor, *, depth: int) -> None:
         """Push a manifest that an index lists, unless it is there."""
         ref = pushing.target.with_digest(child.digest, keep_tag=False)
         if await self._find(ref) is None:
@@ -85,8 +83,8 @@ class TreeOperations(TagOperations):
 
     async def _push_blobs(self, pushing: Pushing, blobs: Iterable[Descriptor]) -> None:
         """Push blobs; one that is on its way already is waited for."""
-        wanted = [each for each in dict.fromkeys(blobs) if not _stays_elsewhere(each)]
-        await gathered((self._push_blob(pushing, each) for each in wanted), len(wanted) or 1)
+        wanted = [each for each in dict.fromkeys(blobs) if not each.stays_elsewhere]
+        await gathered(partial(self._push_blob, pushing), wanted, len(wanted) or 1)
 
     async def _push_blob(self, pushing: Pushing, blob: Descriptor) -> None:
         """Push a blob once, however many manifests list it."""
@@ -112,15 +110,9 @@ class TreeOperations(TagOperations):
                 tries += 1
                 if error.code != "MANIFEST_BLOB_UNKNOWN" or tries > self.config.max_retries:
                     raise
-                clock = self._transport.clock
-                await clock.sleep(wait_before(tries, error, clock.jitter()))
+                await self._pause(tries, error)
                 pushing.blobs.clear()
                 if not isinstance(manifest.document, ImageIndex):
                     await self._push_blobs(pushing, manifest.document.children)
             else:
                 return
-
-
-def _stays_elsewhere(blob: Descriptor) -> bool:
-    """Whether a layer is not to be distributed by registries: a Windows base layer, say."""
-    return bool(blob.urls) and any(word in blob.media_type for word in _FOREIGN)

@@ -8,88 +8,34 @@ and 24.
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_client.calls import Body
 from ghcr_client.digests import Digest
 from ghcr_client.errors import (
+    OTHER_CONTENT,
     Denied,
     DigestMismatch,
     GhcrError,
     InvalidContent,
-    InvalidUpload,
     Unauthorized,
-    UploadError,
     UploadUnknown,
 )
-from ghcr_client.hashing import Hasher, checked, digest_of
+from ghcr_client.hashing import digest_of
 from ghcr_client.models import Descriptor
 from ghcr_client.operations.chunks import OCTETS, ChunkLimits
-from ghcr_client.operations.sessions import SessionOperations
-from ghcr_client.progress import Progress
-from ghcr_client.retries import is_temporary, wait_before
+from ghcr_client.operations.sending import Stream, Upload, must_be_rewindable, passes
+from ghcr_client.operations.sessions import FAILURES, SessionOperations
+from ghcr_client.retries import is_temporary
 from ghcr_client.sources import source_of
 from ghcr_client.tracing import span
-from ghcr_client.transport import Body
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from ghcr_client.operations.chunks import Session
-    from ghcr_client.progress import ProgressCallback, State
+    from ghcr_client.progress import ProgressCallback
     from ghcr_client.refs import ImageRef
     from ghcr_client.sources import Content, Source
 
-__all__ = ["Upload", "UploadOperations"]
-
-_log = logging.getLogger("ghcr_client")
-
-
-@dataclass(slots=True)
-class Upload:
-    """One blob on its way.
-
-    Attributes:
-        ref: The repository that it goes to.
-        source: Its content.
-        digest: Its digest.
-        size: How many bytes it has.
-        trusted: Whether the digest was computed from this very content just now.
-        chunk_size: Bytes of a chunk where chunks were asked for, else None.
-        progress: Is told how far it is.
-        session: Where the upload goes on, once it has begun.
-        broken: Whether something was sent to that session already.
-        resumed: Whether a broken session was gone on with; that is tried once.
-    """
-
-    ref: ImageRef
-    source: Source
-    digest: Digest
-    size: int
-    trusted: bool = False
-    chunk_size: int | None = None
-    progress: ProgressCallback | None = None
-    session: Session | None = None
-    broken: bool = False
-    resumed: bool = False
-
-    def tell(self, done: int, state: State = "moving") -> None:
-        """Tell how far it is."""
-        if self.progress is not None:
-            self.progress(Progress(self.digest, done, self.size, state))
-
-    async def pieces(self, start: int = 0) -> AsyncIterator[bytes]:
-        """The content from an offset, told of while it goes; one that changed is never sent to its end."""
-        self.tell(start)
-        done = start if self.trusted else 0
-        source = self.source.read(start) if self.trusted else checked(self.source, self.digest, self.size)
-        async for piece in source:
-            skipped = max(0, start - done)
-            done += len(piece)
-            if len(piece) > skipped:
-                yield piece[skipped:]
-                self.tell(done)
+__all__ = ["UploadOperations"]
 
 
 class UploadOperations(SessionOperations):
@@ -251,8 +197,12 @@ class UploadOperations(SessionOperations):
             if upload.session is None:
                 upload.tell(upload.size, "mounted")
                 return
-        upload.tell(0, "started")
-        await self._send(upload)
+        try:
+            upload.tell(0, "started")
+            await self._send(upload)
+        except FAILURES:
+            await self._let_go(upload)
+            raise
         self._transport.metrics.blob_uploaded(upload.size)
         upload.tell(upload.size, "done")
 
@@ -275,17 +225,18 @@ class UploadOperations(SessionOperations):
                 tries += 1
                 adapted = self._limits(upload.ref).adapt(error)
                 # A part that was gone on with, and is not what was sent before, is no reason to give up.
-                passes = _passes(error) or (upload.resumed and isinstance(error, InvalidContent))
-                if not (adapted or passes) or tries > self.config.max_retries + adapted:
-                    if passes and await self._is_there(upload.ref, upload.digest):
+                may_pass = passes(error) or (upload.resumed and isinstance(error, InvalidContent))
+                if not (adapted or may_pass) or tries > self.config.max_retries + adapted:
+                    if may_pass and await self._is_there(upload.ref, upload.digest):
                         return
-                    await self._give_up(upload)
                     raise
-                _must_be_rewindable(upload.source, error)
-                if adapted or not is_temporary(error):
-                    upload.session = None  # a session whose request was refused is of no use
+                must_be_rewindable(upload.source, error)
+                if isinstance(error, UploadUnknown):
+                    upload.session = None
+                elif adapted or not is_temporary(error):
+                    await self._let_go(upload)  # a session whose request was refused is of no use
                 if not adapted:
-                    await self._wait(tries, error)
+                    await self._pause(tries, error)
             else:
                 return
 
@@ -297,6 +248,7 @@ class UploadOperations(SessionOperations):
             start = start if start <= upload.size else 0
             upload.resumed = start > 0
         if upload.session is None or (upload.broken and not start):
+            await self._let_go(upload)
             upload.session = await self._begin(upload.ref, retry=not upload.source.rewindable)
         upload.broken = True
         limits = self._limits(upload.ref)
@@ -308,17 +260,11 @@ class UploadOperations(SessionOperations):
             body = Body(upload.pieces, upload.size, upload.source.rewindable)
             await self._finish(upload.ref, upload.session, upload.digest, body)
 
-    async def _give_up(self, upload: Upload) -> None:
-        """Let go of a session that is of no use."""
-        if upload.session is not None:
-            await self._cancel(upload.ref, upload.session)
-
-    async def _wait(self, tries: int, error: GhcrError) -> None:
-        """Wait before a further try."""
-        clock = self._transport.clock
-        seconds = wait_before(tries, error, clock.jitter())
-        _log.info("%s; sending again in %.3f s", error, seconds)
-        await clock.sleep(seconds)
+    async def _let_go(self, upload: Upload) -> None:
+        """Give up the session of an upload, if it has one."""
+        session, upload.session = upload.session, None
+        if session is not None:
+            await self._cancel(upload.ref, session)
 
     def _limits(self, ref: ImageRef) -> ChunkLimits:
         """What is known of how a registry wants its blobs."""
@@ -330,23 +276,23 @@ class UploadOperations(SessionOperations):
         """Upload content whose digest shows at its end, in as many tries as it takes."""
         tries = 0
         while True:
-            stream = _Stream(source, progress)
+            stream = Stream(source, progress)
             try:
                 digest = await self._stream_once(ref, stream)
             except GhcrError as error:
                 tries += 1
                 adapted = self._limits(ref).adapt(error)
-                if not (adapted or _passes(error)) or tries > self.config.max_retries + adapted:
+                if not (adapted or passes(error)) or tries > self.config.max_retries + adapted:
                     raise
-                _must_be_rewindable(source, error)
+                must_be_rewindable(source, error)
                 if not adapted:
-                    await self._wait(tries, error)
+                    await self._pause(tries, error)
             else:
                 self._transport.metrics.blob_uploaded(stream.hasher.size)
                 stream.tell("done")
                 return Descriptor(media_type=media_type, digest=digest, size=stream.hasher.size)
 
-    async def _stream_once(self, ref: ImageRef, stream: _Stream) -> Digest:
+    async def _stream_once(self, ref: ImageRef, stream: Stream) -> Digest:
         """One try: a session, the content, the digest."""
         session = await self._begin(ref, retry=not stream.source.rewindable)
         limits = self._limits(ref)
@@ -357,48 +303,10 @@ class UploadOperations(SessionOperations):
                 await session.send_whole(Body(stream.pieces, stream.source.size, rewindable=False))
             digest = stream.hasher.digest
             if stream.source.digest is not None and stream.source.digest != digest:
-                raise DigestMismatch(stream.source.digest, digest, what="content to be sent")
+                promised = stream.source.digest
+                raise DigestMismatch(promised, digest, what="content to be sent", advice=OTHER_CONTENT)
             await self._finish_surely(ref, session, digest)
-        except GhcrError:
+        except FAILURES:
             await self._cancel(ref, session)
             raise
         return digest
-
-
-class _Stream:
-    """Content that is hashed while it is sent."""
-
-    def __init__(self, source: Source, progress: ProgressCallback | None) -> None:
-        self.source = source
-        self.hasher = Hasher(source.digest.algorithm if source.digest else "sha256")
-        self._progress = progress
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """The content, once."""
-        self.tell("started")
-        async for piece in self.source.read():
-            await self.hasher.take(piece)
-            yield piece
-            self.tell("moving")
-        if self.source.size is not None and self.hasher.size != self.source.size:
-            raise UploadError(
-                f"{self.hasher.size} bytes came instead of the {self.source.size} that were announced"
-            )
-
-    def tell(self, state: State) -> None:
-        """Tell how far it is."""
-        if self._progress is not None:
-            self._progress(Progress("", self.hasher.size, self.source.size, state))
-
-
-def _passes(error: GhcrError) -> bool:
-    """Whether an upload may succeed when it is begun anew."""
-    return is_temporary(error) or isinstance(error, (UploadUnknown, InvalidUpload))
-
-
-def _must_be_rewindable(source: Source, error: GhcrError) -> None:
-    """Refuse to go on with content that is gone."""
-    if not source.rewindable:
-        raise UploadError(
-            f"the upload broke off ({error}), and its content cannot be read again: pass bytes, a file or a Source"
-        ) from None

@@ -6,6 +6,7 @@ import asyncio
 import io
 import itertools
 import random
+from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -275,7 +276,7 @@ def test_lies(tmp_path: Path, answers: list[bytes], error: type[Exception]) -> N
 
 
 def test_one_get(registry: Peer, repository: str, data: bytes) -> None:
-    """A download is one request: no HEAD before it, no second one after it."""
+    """A download is one GET, and where a redirect leads: no HEAD before it, no second one after it."""
     counted = Counted()
 
     async def story(client: GhcrClient) -> None:
@@ -284,4 +285,4 @@ def test_one_get(registry: Peer, repository: str, data: bytes) -> None:
         await client.get_blob(repository, blob.digest)
 
     with_client(registry, story, metrics=counted)
-    assert counted.asked == {"blob.get": 1}
+    assert counted.answers - Counter({("blob.get", 307): 1}) == {("blob.get", 200): 1}

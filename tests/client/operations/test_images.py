@@ -13,9 +13,11 @@ import pytest
 from client.helping import Progresses
 from client.operations.making import Counted, image_of, layer, nothing_unclosed, settled, with_client
 from ghcr_client.digests import Digest
-from ghcr_client.errors import DigestMismatch, InvalidManifest, LayoutError, ManifestUnknown
+from ghcr_client.errors import DigestMismatch, InvalidManifest, LayoutError, ManifestUnknown, ServerError
 from ghcr_client.images import Image, github_annotations
 from ghcr_client.layout import open_local
+from ghcr_client.manifests import Manifest
+from ghcr_client.models import Descriptor, ImageManifest
 from ghcr_client.sources import BytesSource
 from tools import require, run
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 
     from client.peers import Peer
     from ghcr_client.client import GhcrClient
-    from ghcr_client.manifests import Manifest
     from ghcr_client.progress import Progress
 
 BOTH = ("linux/amd64", "linux/arm64")
@@ -380,6 +381,100 @@ def test_skopeo_reads_the_docker_archive(registry: Peer, repository: str, tmp_pa
     said = json.loads(run("skopeo", "inspect", f"docker-archive:{tmp_path / 'd.tar'}").stdout)
     assert len(said["Layers"]) == 2
     run("skopeo", "copy", f"docker-archive:{tmp_path / 'd.tar'}", f"oci:{tmp_path / 'out'}:v1")
+
+
+# --- layers that are elsewhere
+
+
+async def foreign(client: GhcrClient, repository: str, media_type: str) -> tuple[Descriptor, Manifest]:
+    """An image whose first layer no registry has; its own one is pushed."""
+    image = await image_of(unique(), unique())
+    document = image.manifest.document
+    assert isinstance(document, ImageManifest)
+    elsewhere = Descriptor(
+        media_type=media_type,
+        digest=Digest.of(unique().encode()),
+        size=1000,
+        urls=("https://example.com/layer",),
+    )
+    layers = (elsewhere, *document.layers[1:])
+    manifest = Manifest.build(document.model_copy(update={"layers": layers}))
+    await client.push_image(f"{repository}:foreign", Image(manifest, image._sources))
+    return elsewhere, manifest
+
+
+FOREIGN = {
+    "docker": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+    "oci": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+@pytest.mark.parametrize("form", ["oci", "oci-archive"])
+def test_pull_without_foreign_layers(
+    fake_oci: Peer, repository: str, tmp_path: Path, form: Any, kind: str
+) -> None:
+    """A layer that registries do not keep is left out of a layout, which is pushed again as it is."""
+
+    async def story(client: GhcrClient) -> None:
+        elsewhere, manifest = await foreign(client, repository, FOREIGN[kind])
+        assert await client.pull_image(f"{repository}:foreign", tmp_path / "pulled", format=form) == manifest
+        local = open_local(tmp_path / "pulled")
+        there = {each.digest: local.has(each) for each in manifest.document.children}
+        assert [digest for digest, has in there.items() if not has] == [elsewhere.digest]
+        digest = await client.push_image(f"{repository}-other:foreign", tmp_path / "pulled")
+        assert digest == manifest.digest
+        assert await client.copy_image(f"{repository}:foreign", f"{repository}-copy:v1") == digest
+
+    with_client(fake_oci, story)
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_no_docker_archive_of_foreign_layers(
+    fake_oci: Peer, repository: str, tmp_path: Path, kind: str
+) -> None:
+    """A docker-archive needs every layer: an error that says what to pull instead, and leaves no file."""
+
+    async def story(client: GhcrClient) -> None:
+        await foreign(client, repository, FOREIGN[kind])
+        with pytest.raises(InvalidManifest, match="pull an OCI layout"):
+            await client.pull_image(f"{repository}:foreign", tmp_path / "d.tar", format="docker-archive")
+
+    with_client(fake_oci, story)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_two_platforms_share_comes_once(fake_oci: Peer, repository: str, tmp_path: Path) -> None:
+    """A layer that two images of an index list is asked for once, and told of once."""
+    assert fake_oci.simulator is not None
+    fake, progress = fake_oci.simulator, Progresses()
+
+    async def story(client: GhcrClient) -> None:
+        images = await two_platforms(client, repository)
+        listed = {each.digest for image in images for each in image.manifest.document.children}
+        before = len(fake.requests("blob.get"))
+        await client.pull_image(f"{repository}:all", tmp_path / "layout", progress=progress)
+        assert len(fake.requests("blob.get")) - before == len(listed) == 5
+        assert [each.state for each in progress].count("done") == 5
+        assert not [each for each in progress if each.state == "exists"]
+
+    with_client(fake_oci, story)
+
+
+def test_a_shared_layer_that_fails(fake_oci: Peer, repository: str, tmp_path: Path) -> None:
+    """Where a layer that two images list does not come, the pull fails with its error, and leaves no task."""
+    assert fake_oci.simulator is not None
+    fake = fake_oci.simulator
+
+    async def story(client: GhcrClient) -> None:
+        await two_platforms(client, repository)
+        fake.fail("blob.get", status=503, times=None)
+        with pytest.raises(ServerError):
+            await client.pull_image(f"{repository}:all", tmp_path / "layout")
+        await settled()
+
+    with_client(fake_oci, story, max_retries=0)
+    nothing_unclosed()
 
 
 # --- joined

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,9 @@ from ghcr_client.errors import InvalidManifest, ManifestUnknown, Unsupported
 from ghcr_client.images import Image
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import ImageIndex, ImageManifest
-from ghcr_client.operations.referrers import described, fallback_tag
+from ghcr_client.operations import referrers
+from ghcr_client.operations.fallback import described, fallback_tag
+from ghcr_client.recent import remember
 
 if TYPE_CHECKING:
     from client.peers import Peer
@@ -352,3 +355,26 @@ def test_two_processes(registry: Peer, repository: str) -> None:
         assert writer.returncode == 0, said
     found = with_client(registry, lambda client: client.list_referrers(f"{repository}:v1"))
     assert words(found) == sorted(f"{name}{number}" for name in "ab" for number in range(10))
+
+
+def test_what_is_remembered_is_bounded(
+    fake_ghcr: Peer, repository: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of very many subjects and repositories the oldest are forgotten, but none that is being written to."""
+    monkeypatch.setattr(referrers, "remember", partial(remember, most=2))
+
+    async def story(client: GhcrClient) -> None:
+        places = [f"{repository}-{number}" for number in range(4)]
+        subjects = [await subject_in(client, each) for each in places]
+        for place, subject in zip(places, subjects, strict=True):
+            await attach(client, place, subject, "one")
+        assert (len(client._referrer_locks), len(client._referrers_api)) == (2, 0)
+        both = [
+            attach(client, place, subject, "two") for place, subject in zip(places, subjects, strict=True)
+        ]
+        await asyncio.gather(*both)
+        for place, subject in zip(places, subjects, strict=True):
+            assert len(await client.list_referrers(f"{place}@{subject.digest}")) == 2
+        assert len(client._referrers_api) == 2
+
+    with_client(fake_ghcr, story)

@@ -25,7 +25,7 @@ from ghcr_client.models import (
     OCI_MANIFEST,
     ImageIndex,
 )
-from ghcr_client.operations.referrers import fallback_tag
+from ghcr_client.operations.fallback import fallback_tag
 
 if TYPE_CHECKING:
     from client.peers import Peer
