@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["measure_bulk"]
+__all__ = ["blob_file", "measure_bulk"]
 
 MIB = 1 << 20
 
 
 @contextmanager
-def _blob(plan: Plan) -> Iterator[tuple[Path, str]]:
+def blob_file(folder: Path, mib: int) -> Iterator[tuple[Path, str]]:
     """A file of random bytes, and its digest; removed at the end."""
-    path, hashed = plan.folder / "blob", hashlib.sha256()
+    path, hashed = folder / f"blob-{mib}", hashlib.sha256()
     try:
         with path.open("wb") as file:
-            for _ in range(plan.blob_mib):
+            for _ in range(mib):
                 piece = os.urandom(MIB)
                 hashed.update(piece)
                 file.write(piece)
@@ -87,7 +87,7 @@ def measure_bulk(plan: Plan) -> Samples:
     Metrics: `up_mbps`, `up_cpu_gb`, `down_mbps`, `down_cpu_gb`, `idle_mib`, `growth_mib`.
     """
     samples = Samples()
-    with _blob(plan) as (blob, digest):
+    with blob_file(plan.folder, plan.blob_mib) as (blob, digest):
         size = blob.stat().st_size
 
         def once(subject: Subject) -> None:

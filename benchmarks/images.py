@@ -21,7 +21,7 @@ from yarl import URL
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["AT_ONCE", "measure_images"]
+__all__ = ["AT_ONCE", "Client", "at_once", "measure_images"]
 
 AT_ONCE = 8
 LIMIT = 300
@@ -33,13 +33,13 @@ def _expect(what: str, status: int, wanted: int) -> None:
         raise Failed(f"{what}: {status}")
 
 
-class _Client:
+class Client:
     """The seven and the three requests, against one server."""
 
-    def __init__(self, session: aiohttp.ClientSession, server: Server) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> None:
         self.session = session
-        self.headers = server.headers
-        self.base = f"{server.url}/v2/{REPOSITORY}"
+        self.headers = headers
+        self.base = f"{url}/v2/{REPOSITORY}"
 
     async def _push_blob(self, name: str, body: bytes) -> None:
         async with self.session.head(f"{self.base}/blobs/{name}", headers=self.headers) as answer:
@@ -54,6 +54,7 @@ class _Client:
             _expect("PUT of a blob", answer.status, 201)
 
     async def push(self, tag: str, one: Image) -> None:
+        """Seven requests."""
         await self._push_blob(one.digests[0], one.config)
         await self._push_blob(one.digests[1], one.layer)
         headers = {"Content-Type": MANIFEST, **self.headers}
@@ -63,6 +64,7 @@ class _Client:
             _expect("PUT of a manifest", answer.status, 201)
 
     async def pull(self, tag: str, one: Image) -> None:
+        """Three requests; what comes is compared."""
         headers = {"Accept": MANIFEST, **self.headers}
         async with self.session.get(f"{self.base}/manifests/{tag}", headers=headers) as answer:
             _expect("GET of a manifest", answer.status, 200)
@@ -75,7 +77,7 @@ class _Client:
                     raise Failed("another blob came back")
 
 
-async def _all(images: dict[str, Image], work: Callable[[str, Image], Awaitable[None]]) -> float:
+async def at_once(images: dict[str, Image], work: Callable[[str, Image], Awaitable[None]]) -> float:
     """Do the work for each image, 8 at once; seconds."""
     queue: Iterator[tuple[str, Image]] = iter(images.items())
 
@@ -92,8 +94,8 @@ async def _all(images: dict[str, Image], work: Callable[[str, Image], Awaitable[
 
 async def _round(server: Server, images: dict[str, Image]) -> tuple[float, float]:
     async with aiohttp.ClientSession() as session:
-        client = _Client(session, server)
-        return await _all(images, client.push), await _all(images, client.pull)
+        client = Client(session, server.url, server.headers)
+        return await at_once(images, client.push), await at_once(images, client.pull)
 
 
 def measure_images(plan: Plan) -> Samples:

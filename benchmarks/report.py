@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from judging import Requirement, Row, Verdict, judge, partner
 from measure import Samples, ratios, spread
-from peers import SUBJECTS
-from targets import REQUIREMENTS, Requirement, Row, Verdict, judge, partner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,12 +41,26 @@ def _cell(values: Sequence[float]) -> str:
     return f"{_short(found.median)} [{_short(found.low)}..{_short(found.high)}]"
 
 
-def row_table(row: Row, samples: Samples, size: Mapping[str, int]) -> Table:
-    """A row's figures: one line a subject, ratios first, then what was measured."""
+def row_table(
+    row: Row,
+    samples: Samples,
+    size: Mapping[str, int],
+    requirements: Sequence[Requirement],
+    order: Sequence[str],
+) -> Table:
+    """A row's figures: one line a subject, ratios first, then what was measured.
+
+    Args:
+        row: The row.
+        samples: Its figures.
+        size: What its title says of sizes.
+        requirements: What is compared with whom; those on other rows are passed over.
+        order: The subjects in their order; others come after them, as they came.
+    """
     first, *rest = row.metrics
     partners = {
         (one.metric, who): None
-        for one in REQUIREMENTS
+        for one in requirements
         if one.row == row.name and one.against and samples.of(who := partner(one, samples), one.metric)
     }
     if samples.of(row.floor, first):
@@ -61,17 +74,12 @@ def row_table(row: Row, samples: Samples, size: Mapping[str, int]) -> Table:
         ]
         for name in samples.values
     ]
-    lines.sort(key=lambda line: _place(line[0]))
+    places = {name: place for place, name in enumerate(order)}
+    lines.sort(key=lambda line: places.get(line[0], len(places)))
     notes = [f"{name}: FAILED, {why}" for name, why in samples.failed.items()]
     titles = [f"{row.metrics[metric]} ÷ {who}" for metric, who in partners]
     head = ["", row.metrics[first], *titles, *(row.metrics[metric] for metric in rest)]
     return Table(row.title.format(**size), head, lines, notes)
-
-
-def _place(name: str) -> int:
-    """Where a subject stands: as in the table of subjects, others as they came, after them."""
-    names = [one.name for one in SUBJECTS]
-    return names.index(name) if name in names else len(names)
 
 
 def _limit(requirement: Requirement) -> str:
@@ -80,7 +88,7 @@ def _limit(requirement: Requirement) -> str:
 
 
 def _partner(verdict: Verdict) -> str:
-    return f" ({verdict.partner})" if verdict.requirement.against == "fastest" and verdict.partner else ""
+    return f" ({verdict.partner})" if len(verdict.requirement.against) > 1 and verdict.partner else ""
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -91,9 +99,9 @@ def _verdict(verdict: Verdict) -> str:
     return "met, and the goal" if verdict.goal_met else "met"
 
 
-def verdict_table(rows: Mapping[str, Samples]) -> Table:
+def verdict_table(rows: Mapping[str, Samples], requirements: Sequence[Requirement]) -> Table:
     """Every requirement on the measured rows, beside its figures."""
-    verdicts = [judge(one, rows[one.row]) for one in REQUIREMENTS if one.row in rows]
+    verdicts = [judge(one, rows[one.row]) for one in requirements if one.row in rows]
     lines = [
         [
             verdict.requirement.text + _partner(verdict),
@@ -141,9 +149,14 @@ def as_markdown(table: Table) -> str:
     return "\n".join(parts)
 
 
-def as_json(facts: Mapping[str, str], missing: Sequence[str], rows: Mapping[str, Samples]) -> str:
+def as_json(
+    facts: Mapping[str, str],
+    missing: Sequence[str],
+    rows: Mapping[str, Samples],
+    requirements: Sequence[Requirement],
+) -> str:
     """Everything, with each round's value."""
-    verdicts = [judge(one, rows[one.row]) for one in REQUIREMENTS if one.row in rows]
+    verdicts = [judge(one, rows[one.row]) for one in requirements if one.row in rows]
     return json.dumps(
         {
             "facts": dict(facts),

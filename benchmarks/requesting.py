@@ -17,12 +17,15 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from measure import Failed
 
 __all__ = [
+    "CONFIG",
+    "LAYER",
     "MANIFEST",
     "REPOSITORY",
     "SECRET",
     "Answer",
     "Image",
     "ask",
+    "descriptor",
     "digest",
     "first_status",
     "image",
@@ -36,8 +39,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SECRET = "ghp_" + "A1b2C3d4E5f6" * 3
 """A made-up classic token, of the right shape."""
 
-_CONFIG = "application/vnd.oci.image.config.v1+json"
-_LAYER = "application/vnd.oci.image.layer.v1.tar"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def login(url: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {json.loads(answer.body)['token']}"}
 
 
-def _descriptor(media: str, body: bytes) -> dict[str, str | int]:
+def descriptor(media: str, body: bytes) -> dict[str, str | int]:
+    """How a manifest lists a blob."""
     return {"mediaType": media, "digest": digest(body), "size": len(body)}
 
 
@@ -120,8 +124,8 @@ def image(name: str, size: int = 1024) -> Image:
     document = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": _descriptor(_CONFIG, config),
-        "layers": [_descriptor(_LAYER, layer)],
+        "config": descriptor(CONFIG, config),
+        "layers": [descriptor(LAYER, layer)],
         "annotations": {"org.example.padding": ""},
     }
     bare = json.dumps(document)

@@ -21,7 +21,7 @@ from ghcr_sim.limits import Limiter
 from ghcr_sim.oci import Refusal
 from ghcr_sim.profiles import Profile, load_profile
 from ghcr_sim.profiles.dress import Dresser
-from ghcr_sim.registry import Registry
+from ghcr_sim.registry import Call, Registry
 from ghcr_sim.registry.packages import PackagePage, Rights, describe
 from ghcr_sim.registry.registry import read_capped
 from ghcr_sim.registry.storage import StorageHost
@@ -39,8 +39,14 @@ __all__ = ["Simulator"]
 
 _log = logging.getLogger("ghcr_sim")
 _FORM = 1 << 16
-_SIDES = {"token": "token", "storage": "storage"}
-"""First word of an operation → who answers it, where that is not the registry."""
+_SIDES = {
+    "token.get": "token",
+    "token.post": "token",
+    "storage.get": "storage",
+    "storage.head": "storage",
+    "landing": "landing",
+}
+"""Operation → who answers it, where that is not the registry, and no guard stands before it."""
 
 _LANDING = b"<!DOCTYPE html><title>GitHub Packages</title><h1>GitHub Packages</h1><p>This is a fake of ghcr.io.</p>\n"
 
@@ -124,11 +130,15 @@ class Simulator:
         by = "registry"
         try:
             operation = parse(request.method, request.target)
-            by = _SIDES.get(operation.name.partition(".")[0], by)
+            by = _SIDES.get(operation.name, by)
             answer = self.faults.before(operation)
             if answer is None:
                 self._limiter.check(operation)
-                answer = await self._origin(operation, request, counted)
+                if by == "registry":
+                    admitted, caller, state = self._guard.admit(operation, request)
+                    answer = await self.registry(Call(admitted, request, counted, caller, state))
+                else:
+                    answer = await self._aside(operation, request, counted)
         except Refusal as refusal:
             answer = self._dresser.refusal(refusal)
         except StoreError:
@@ -140,12 +150,12 @@ class Simulator:
             if answer is not None:
                 answer = self._dresser.dress(answer, by=by)
                 if request.method == "HEAD" and answer.body:
-                    answer = answer._replace(body=b"")
+                    answer = Response(answer.status, answer.headers, b"", answer.wire, answer.by)
             self.journal.write(start, request, operation, answer, counted.read)
         return answer
 
-    async def _origin(self, operation: Operation, request: Request, body: Body) -> Response:
-        """The room that answers."""
+    async def _aside(self, operation: Operation, request: Request, body: Body) -> Response:
+        """What the realm, the storage host or the landing page says."""
         match operation.name:
             case "storage.get" | "storage.head":
                 return self.storage.answer(operation, request)
@@ -158,10 +168,7 @@ class Simulator:
             case "landing" if self.profile.ping.landing:
                 length = ("content-length", str(len(_LANDING)))
                 return Response(200, (length, ("content-type", "text/html; charset=utf-8")), _LANDING)
-            case "landing":
-                raise Refusal("NAME_UNKNOWN", "no such path: '/'")
-        operation, caller = self._guard.admit(operation, request)
-        return await self.registry(operation, request, body, caller)
+        raise Refusal("NAME_UNKNOWN", "no such path: '/'")
 
     # -- what tests and commands do with it
 

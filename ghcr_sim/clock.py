@@ -86,7 +86,8 @@ class Ids:
         """A request id of GitHub's form (ghcr-wire row 0.5): five hex groups, the last one the time."""
         self._count += 1
         n = self._start + self._count
-        return f"{0xC000 + n % 0x3FFF:04X}:{n:X}:{0x2179958 + 7 * n:X}:{0x22512F7 + 11 * n:X}:{now:X}"
+        groups = (0xC000 + n % 0x3FFF, n, 0x2179958 + 7 * n, 0x22512F7 + 11 * n, now)
+        return "%04X:%X:%X:%X:%X" % groups  # noqa: UP031 - each answer has one, and this takes half the time
 
 
 def http_date(now: float) -> str:

@@ -275,14 +275,13 @@ class _Reply(web.StreamResponse):
 
 def _head(answer: Response, request: web.BaseRequest, *, alive: bool) -> bytes:
     """The head of a response, as bytes."""
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
+    fields = "".join([f"{name}: {value}\r\n" for name, value in answer.headers])
     if not alive:
-        lines.append("connection: close")
+        fields += "connection: close\r\n"
     elif request.version < (1, 1):
-        lines.append("connection: keep-alive")
-    lines.append("\r\n")
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+        fields += "connection: keep-alive\r\n"
+    head = f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, '')}\r\n{fields}\r\n"
+    return head.encode("utf-8", "surrogateescape")
 
 
 def _shortened(body: Content, size: int) -> Content:

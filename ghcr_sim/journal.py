@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
@@ -53,17 +54,22 @@ class Record(NamedTuple):
 
     def line(self) -> str:
         """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
-        what = f"{self.method} {_LONG.sub(_shorter, _printable(unquote(self.target)))}"
+        what = f"{self.method} {_shown(self.target)}".ljust(62)
         leak = "  CREDENTIAL LEAK" if self.leak else ""
         size = f"{_size(self.received)} in" if self.received else f"{_size(self.sent)} out"
-        return (
-            f"{self.status:3}  {self.operation:15}  {what:62}  {size:>12}  {self.seconds * 1e3:6.1f} ms{leak}"
-        )
+        time_taken = f"{self.seconds * 1e3:6.1f} ms"
+        return f"{self.status:3}  {self.operation.ljust(15)}  {what}  {size.rjust(12)}  {time_taken}{leak}"
 
 
 _LONG = re.compile(
     r"(?P<keep>sha(?:256|512):[0-9a-f]{8})[0-9a-f]{56,}|(?P<id>/[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}"
 )
+
+
+@lru_cache(maxsize=256)
+def _shown(target: str) -> str:
+    """A target as people read it. Clients ask for the same few again and again."""
+    return _LONG.sub(_shorter, _printable(unquote(target)))
 
 
 def _printable(text: str) -> str:
@@ -78,12 +84,14 @@ def _shorter(match: re.Match[str]) -> str:
 
 def _size(size: int) -> str:
     """A size with at most four digits."""
+    if size < 1024:  # noqa: PLR2004 - the unit is full
+        return f"{size} B"
     number = float(size)
-    for unit in ("B", "KiB", "MiB"):
-        if number < 1024:  # noqa: PLR2004 - the unit is full
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+    for unit in ("KiB", "MiB"):
         number /= 1024
-    return f"{number:.1f} GiB"
+        if number < 1024:  # noqa: PLR2004 - the same
+            return f"{number:.1f} {unit}"
+    return f"{number / 1024:.1f} GiB"
 
 
 def _length(body: bytes | Content | Relay) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -27,7 +28,7 @@ from raw import Raw, bearer
 from raw import basic as basic_header
 
 from ghcr_sim.cli import main
-from ghcr_sim.commands.serve import Options, run
+from ghcr_sim.commands.serve import Options, loop_factory, run
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.oci.media import OCI_MANIFEST
 from ghcr_sim.store import DirectoryStore
@@ -369,6 +370,16 @@ def test_it_lets_an_upload_end(tmp_path: Path) -> None:
     finally:
         server.kill()
     assert (tmp_path / A / "blobs/sha256" / digest_of(data).partition(":")[2]).read_bytes() == data
+
+
+def test_the_fastest_loop_that_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the extra is installed, uvloop's loop serves; where it is not, asyncio's own."""
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    assert loop_factory() is None
+    uvloop = type(sys)("uvloop")
+    monkeypatch.setattr(uvloop, "new_event_loop", asyncio.new_event_loop, raising=False)
+    monkeypatch.setitem(sys.modules, "uvloop", uvloop)
+    assert loop_factory() is asyncio.new_event_loop
 
 
 def test_a_port_that_is_taken() -> None:

@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ghcr_client.auth.credentials import (
+    from ghcr_client.auth.credentials import Credentials
+    from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+    from ghcr_client.auth.githubcli import GitHubCliCredentials
+    from ghcr_client.auth.providers import (
         Anonymous,
         ChainCredentials,
         CredentialProvider,
-        Credentials,
         EnvironmentCredentials,
         StaticCredentials,
     )
-    from ghcr_client.auth.dockerconfig import DockerConfigCredentials
-    from ghcr_client.auth.githubcli import GitHubCliCredentials
     from ghcr_client.client import GhcrClient, default_credentials
     from ghcr_client.digests import Digest
     from ghcr_client.errors import (
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         LayoutError,
         ManifestUnknown,
         NameUnknown,
+        NotDeletable,
         NotFound,
         ProtocolError,
         RateLimited,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from ghcr_client.refs import ImageRef, Tag
     from ghcr_client.settings import GhcrConfig
     from ghcr_client.sources import BytesSource, FileSource, Source, StreamSource
+    from ghcr_client.sync import SyncGhcrClient
 
 __all__ = [
     "Anonymous",
@@ -105,6 +107,7 @@ __all__ = [
     "ManifestUnknown",
     "Metrics",
     "NameUnknown",
+    "NotDeletable",
     "NotFound",
     "Platform",
     "Progress",
@@ -119,6 +122,7 @@ __all__ = [
     "Source",
     "StaticCredentials",
     "StreamSource",
+    "SyncGhcrClient",
     "Tag",
     "TransportError",
     "Unauthorized",
@@ -131,18 +135,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Anonymous": "auth.credentials",
+    "Anonymous": "auth.providers",
     "ArtifactManifest": "models",
     "BytesSource": "sources",
-    "ChainCredentials": "auth.credentials",
+    "ChainCredentials": "auth.providers",
     "ChunkRange": "ranges",
-    "CredentialProvider": "auth.credentials",
+    "CredentialProvider": "auth.providers",
     "Credentials": "auth.credentials",
     "Descriptor": "models",
     "Digest": "digests",
     "DockerArchive": "layout",
     "DockerConfigCredentials": "auth.dockerconfig",
-    "EnvironmentCredentials": "auth.credentials",
+    "EnvironmentCredentials": "auth.providers",
     "FileSource": "sources",
     "GhcrClient": "client",
     "GhcrConfig": "settings",
@@ -164,8 +168,9 @@ _HOMES = {
     "PrometheusMetrics": "metrics",
     "Retagged": "operations.tags",
     "Source": "sources",
-    "StaticCredentials": "auth.credentials",
+    "StaticCredentials": "auth.providers",
     "StreamSource": "sources",
+    "SyncGhcrClient": "sync",
     "Tag": "refs",
     "default_credentials": "client",
     "github_annotations": "images",

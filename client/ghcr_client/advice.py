@@ -42,8 +42,27 @@ class Advice(NamedTuple):
 ADVICE = (
     Advice(
         403,
+        "api rate limit",
+        "this account has used up its requests to GitHub's REST API for this hour",
+    ),
+    Advice(
+        403,
         "secondary rate limit",
         "GitHub limits bursts of requests by this account: wait a minute or more, and send fewer at once",
+    ),
+    Advice(
+        403,
+        "need at least",
+        "to delete, a personal access token (classic) needs read:packages and delete:packages; write:packages does not "
+        "include the latter",
+        "package",
+    ),
+    Advice(
+        403,
+        "by integration",
+        "a workflow's token needs `permissions: packages: write`, and its repository the role Admin on this package: "
+        'on the package\'s settings page, under "Manage Actions access"',
+        "package",
     ),
     Advice(403, "write_package", _GRANT.format("write", " with the role Write")),
     Advice(403, "read_package", _GRANT.format("read", "")),
@@ -80,6 +99,40 @@ ADVICE = (
         "denied",
         "the token is expired, revoked or unknown, or has no right here; a bad token is refused for public "
         "packages, too",
+    ),
+    Advice(
+        401,
+        "",
+        "GitHub's REST API wants a token for everything, of public packages, too: a personal access token (classic) "
+        "that is not expired, or a workflow's GITHUB_TOKEN",
+        "package",
+    ),
+    Advice(
+        400,
+        "invalid argument",
+        "GitHub's REST API does not take this kind of token, a workflow's GITHUB_TOKEN or a fine-grained one: use a "
+        "personal access token (classic) with read:packages and delete:packages",
+        "package",
+    ),
+    Advice(
+        400,
+        "last",
+        "delete the package instead, on its settings page or by GitHub's REST API",
+        "package.delete",
+    ),
+    Advice(
+        400,
+        "5000 downloads",
+        "a public version that was downloaded so often stays; make the package private first, or ask GitHub's support",
+        "package.delete",
+    ),
+    Advice(
+        404,
+        "",
+        "there is no such package, or this token may not administer it, which GitHub hides: a personal access token "
+        "(classic) needs delete:packages, and its owner the role Admin; of a workflow, the repository needs the role "
+        'Admin, under "Manage Actions access" on the package\'s settings page',
+        "package",
     ),
     Advice(
         401,

@@ -1,7 +1,7 @@
 """What an answer that refuses says: code, message, detail, how long to wait, which request it was.
 
 Everything here reads what a stranger wrote: a body may be JSON, HTML, the XML of a storage host, empty, cut or huge,
-and no form of it raises. Which exception follows is for `errors` to say. Sources: distribution specification,
+and no form of it raises. Which exception follows is for `refusals` to say. Sources: distribution specification,
 section "Error Codes"; `reference/ghcr-wire.md` rows 0.1, 6.13, 10.1 to 10.6.
 """
 
@@ -158,8 +158,8 @@ def go_duration(text: str) -> float | None:
 def retry_after(headers: Mapping[str, str], message: str, now: datetime | None = None) -> float | None:
     """Seconds to wait, by the `Retry-After` header or by the duration that GHCR writes into its message.
 
-    Where both are there, the longer one holds. A date is compared with the answer's own `Date`, so that a wrong clock
-    here does no harm.
+    GitHub's REST API names the time at which it grants requests again. Where several are there, the longest one holds.
+    A date is compared with the answer's own `Date`, so that a wrong clock here does no harm.
 
     Args:
         headers: The answer's header fields.
@@ -176,7 +176,7 @@ def retry_after(headers: Mapping[str, str], message: str, now: datetime | None =
         0.25
     """
     said = _WAIT.search(message)
-    waits = (_header_wait(headers, now), go_duration(said[1]) if said else None)
+    waits = (_header_wait(headers, now), go_duration(said[1]) if said else None, _reset_wait(headers, now))
     return max((each for each in waits if each is not None), default=None)
 
 
@@ -190,6 +190,15 @@ def _header_wait(headers: Mapping[str, str], now: datetime | None) -> float | No
         return None
     since = _date(header(headers, "date")[:100]) or now or datetime.now(UTC)
     return max(0.0, (until - since).total_seconds())
+
+
+def _reset_wait(headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """Seconds until GitHub's REST API grants requests again, where none is left."""
+    reset = header(headers, "x-ratelimit-reset")[:20]
+    if header(headers, "x-ratelimit-remaining") != "0" or not (reset.isascii() and reset.isdigit()):
+        return None
+    since = _date(header(headers, "date")[:100]) or now or datetime.now(UTC)
+    return max(0.0, float(reset) - since.timestamp())
 
 
 def _date(value: str) -> datetime | None:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from yarl import URL
 
-from ghcr_client.auth.credentials import ChainCredentials, EnvironmentCredentials, StaticCredentials
-from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+from ghcr_client.auth.providers import ChainCredentials, EnvironmentCredentials, StaticCredentials
 from ghcr_client.errors import ConfigError
 from ghcr_client.metrics import NO_METRICS
 from ghcr_client.operations.copying import CopyOperations
 from ghcr_client.operations.health import HealthOperations
-from ghcr_client.settings import GhcrConfig
+from ghcr_client.packages import PackageVersions
 from ghcr_client.simulation import open_simulation
 from ghcr_client.transport import Transport
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ghcr_client.auth.credentials import CredentialProvider
+    from ghcr_client.auth.providers import CredentialProvider
     from ghcr_client.clock import Clock
     from ghcr_client.metrics import Metrics
+    from ghcr_client.settings import GhcrConfig
 
 __all__ = ["GhcrClient", "default_credentials"]
 
@@ -62,10 +62,11 @@ class GhcrClient(CopyOperations, HealthOperations):
     ) -> None:
         if config is not None and settings:
             raise ConfigError("give either a GhcrConfig or settings by name, not both")
-        self.config = config or GhcrConfig(**settings)
+        self.config = config or _configured(settings)
         self._transport = Transport(
             self.config, credentials or default_credentials(self.config), metrics=metrics, clock=clock
         )
+        self._packages = PackageVersions(self._transport)
         self._simulation = open_simulation(self.config.simulation, self.config.simulation_path)
         self._referrers_api = {}
         self._referrer_locks = {}
@@ -104,8 +105,18 @@ def default_credentials(config: GhcrConfig) -> CredentialProvider:
     Returns:
         A provider.
     """
+    # Whoever brings other credentials does without what reads these files.
+    from ghcr_client.auth.dockerconfig import DockerConfigCredentials  # noqa: PLC0415
+
     registry = config.default_registry
     providers: list[CredentialProvider] = [EnvironmentCredentials(registry), DockerConfigCredentials()]
     if config.token is not None:
         providers.insert(0, StaticCredentials(config.username or "x-access-token", config.token, registry))
     return ChainCredentials(*providers)
+
+
+def _configured(settings: dict[str, Any]) -> GhcrConfig:
+    """Settings by name. What reads the environment is loaded now: it is a tenth of what importing a client costs."""
+    from ghcr_client.settings import GhcrConfig  # noqa: PLC0415
+
+    return GhcrConfig(**settings)

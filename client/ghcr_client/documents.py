@@ -14,12 +14,16 @@ from ghcr_client.masking import shown
 from ghcr_client.redirects import same_origin, target_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yarl import URL
 
 __all__ = ["json_object", "next_page"]
 
-_LINK = re.compile(r'\s*<([^<>]{1,8192})>((?:\s*;\s*[\w*-]+\s*(?:=\s*(?:"[^"]*"|[^\s";,]*))?)*)\s*(?:,|\Z)')
-_NEXT = re.compile(r';\s*rel\s*=\s*"?(?:[^";]*\s)?next(?:\s[^";]*)?"?\s*(?:;|\Z)', re.IGNORECASE)
+# Matched one after another: as one pattern, they would take exponential time on a header that is made for it.
+_TARGET = re.compile(r"\s*<([^<>]{1,8192})>")
+_PARAMETER = re.compile(r'\s*;[\s;]*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s";,]*)))?')
+_COMMA = re.compile(r"[\s;]*,")
 
 
 def json_object(body: bytes, what: str) -> dict[str, Any]:
@@ -67,14 +71,29 @@ def next_page(url: URL, link: str) -> str | None:
         >>> next_page(URL("http://127.0.0.1:5000/v2/a/b/tags/list"), '</v2/a/b/tags/list?last=x&n=0>; rel="next"')
         'http://127.0.0.1:5000/v2/a/b/tags/list?last=x&n=0'
     """
-    at = 0
-    while form := _LINK.match(link, at):
-        if _NEXT.search(form[2]):
-            target = target_of(url, form[1])
+    for location, relations in _links(link):
+        if "next" in relations:
+            target = target_of(url, location)
             if not same_origin(url, target):
                 raise ProtocolError(
                     f"{url.host} says that the next page is on {shown(str(target.host), 100)}"
                 )
             return str(target)
-        at = form.end()
     return None
+
+
+def _links(link: str) -> Iterator[tuple[str, list[str]]]:
+    """The places of a `Link`, each with its relations; what cannot be read ends it."""
+    at = 0
+    while form := _TARGET.match(link, at):
+        at = form.end()
+        relations: list[str] = []
+        while said := _PARAMETER.match(link, at):
+            at = said.end()
+            if said[1].lower() == "rel":
+                relations += (said[2] or said[3] or "").lower().split()
+        yield form[1], relations
+        comma = _COMMA.match(link, at)
+        if comma is None:
+            return
+        at = comma.end()

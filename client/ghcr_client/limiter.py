@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ghcr_client.answers import header
 
@@ -25,8 +25,13 @@ Kind = Literal["read", "write"]
 _KNOWN: dict[tuple[str, Kind], int] = {("ghcr.io", "read"): 44_000, ("ghcr.io", "write"): 2_000}
 """Requests a minute that GHCR was seen to allow."""
 
+_PREFIXES = ("ratelimit", "x-ratelimit")
 _PERIODS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 _RATE = re.compile(r"(\d{1,12})/([a-z]+)")
+
+_WIDEST = 60.0
+"""Seconds between two requests at most: where a period is a day, a refusal is better than a long silence."""
+
 _FIELD = re.compile(r"\s*(\d{1,12})\s*(?:;\s*w=(\d{1,8}))?")
 
 
@@ -93,11 +98,13 @@ class Limiter:
         now = self._clock.monotonic()
         if now - bucket.began >= bucket.period:
             bucket.began, bucket.used = now, 0
-        at = max(now, bucket.free_at)
+        at = max(now, bucket.free_at, bucket.began)
         if bucket.limit is not None and bucket.used >= bucket.limit * self._threshold:
             at = max(at, bucket.next_at)
-            left = max(0.0, bucket.began + bucket.period - at)
-            bucket.next_at = at + left / max(1, bucket.limit - bucket.used)
+            left = bucket.began + bucket.period - at
+            if left <= 0:  # the period is full: this is the first place of the next one
+                bucket.began, bucket.used = at, 0
+            bucket.next_at = at + min(max(0.0, left) / max(1, bucket.limit - bucket.used), _WIDEST)
         bucket.used += 1
         return at - now
 
@@ -133,15 +140,27 @@ class Limiter:
             kind: What it was about.
             headers: The answer's header fields.
         """
-        for prefix in ("ratelimit", "x-ratelimit"):
+        for prefix in _PREFIXES:
             limit = _FIELD.match(header(headers, f"{prefix}-limit"))
             left = _FIELD.match(header(headers, f"{prefix}-remaining"))
-            if limit and left and int(limit[1]) > 0:
+            if limit and left and int(limit[1]) > 0 and limit[2] != "0":
                 bucket = self._bucket(registry, kind)
                 bucket.limit = int(limit[1])
                 bucket.period = float(limit[2] or 3600)
                 bucket.used = max(0, bucket.limit - int(left[1]))
                 return
+
+    def remaining(self, registry: str) -> int | None:
+        """How many requests the tightest known limit of a registry still allows; None where none is known.
+
+        Args:
+            registry: Which registry.
+
+        Returns:
+            Requests.
+        """
+        states = (self.state(registry, kind).remaining for kind in get_args(Kind))
+        return min((each for each in states if each is not None), default=None)
 
     def state(self, registry: str, kind: Kind) -> LimitState:
         """What is known of a limit; asking changes nothing.

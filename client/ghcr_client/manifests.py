@@ -54,7 +54,7 @@ Document = ImageManifest | ImageIndex | ArtifactManifest
 class _Outline(BaseModel):
     """Just enough of a document to tell what it is."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, defer_build=True)
 
     mediaType: str | None = None  # noqa: N815 - the wire's name
     manifests: Any = None

@@ -41,7 +41,7 @@ class Metrics(Protocol):
         """
 
     def error(self, kind: str) -> None:
-        """An operation failed; `kind` is the name of its exception's class."""
+        """A call failed for good; `kind` is the name of its exception's class. A HEAD's 404 is no failure."""
 
     def manifest_pushed(self) -> None:
         """A registry took a manifest."""
@@ -56,7 +56,7 @@ class Metrics(Protocol):
         """A token was fetched."""
 
     def rate_limit_remaining(self, value: float) -> None:
-        """A registry said how many requests it still allows."""
+        """How many requests the tightest known limit of the registry that answered last still allows."""
 
 
 class NoMetrics:
@@ -114,8 +114,8 @@ class PrometheusMetrics:
     `ghcr_requests_total{method,endpoint,status}`, with the status `error` where no answer came;
     `ghcr_request_duration_seconds{method,endpoint}`; `ghcr_manifests_pushed_total`, `ghcr_manifests_pulled_total`,
     `ghcr_blobs_uploaded_total`, `ghcr_bytes_uploaded_total`, `ghcr_token_refreshes_total`,
-    `ghcr_errors_total{error_type}`; and `ghcr_rate_limit_remaining`, which is NaN until a registry has said
-    something.
+    `ghcr_errors_total{error_type}`; and `ghcr_rate_limit_remaining`, which is NaN until a limit is
+    known.
 
     Args:
         registry: Where the collectors are registered; the library's own by default.
@@ -225,6 +225,6 @@ def _made() -> _Collectors:
         remaining=remaining,
         refreshes=counter("ghcr_token_refreshes_total", "Tokens that were fetched."),
         errors=counter(
-            "ghcr_errors_total", "Operations that failed, by the exception's class.", "error_type"
+            "ghcr_errors_total", "Calls that failed for good, by the exception's class.", "error_type"
         ),
     )

@@ -86,7 +86,12 @@ class _Document(BaseModel):
     """What all documents share: camelCase on the wire, no coercion, unknown fields kept."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="allow", populate_by_name=True, alias_generator=to_camel
+        frozen=True,
+        strict=True,
+        extra="allow",
+        populate_by_name=True,
+        alias_generator=to_camel,
+        defer_build=True,  # to the first use: who imports a client may never read a manifest
     )
 
     @model_serializer(mode="wrap")

@@ -52,7 +52,9 @@ class Platform(BaseModel):
         'v7'
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="allow", populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="allow", populate_by_name=True, defer_build=True
+    )
 
     os: str
     architecture: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
 
-from ghcr_client.settings import is_loopback
+from ghcr_client.hosts import is_loopback
 
 if TYPE_CHECKING:
     from yarl import URL

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import Awaitable, Callable
 
@@ -20,6 +21,8 @@ from ghcr_client.masking import bare_url, shown
 __all__ = ["MOST_REDIRECTS", "RedirectGuard", "same_origin", "target_of"]
 
 MOST_REDIRECTS = 5
+
+_PRINTABLE = re.compile("[!-~]+")
 
 Lookup = Callable[[str], Awaitable[tuple[str, ...]]]
 """The addresses of a name."""
@@ -43,7 +46,8 @@ def target_of(base: URL, location: str) -> URL:
         URL('http://127.0.0.1:5000/v2/a/b/blobs/upload/1')
     """
     try:
-        url = base.join(URL(location, encoded=True)) if location else None
+        # RFC 3986 has neither blanks nor control characters nor other letters; joined as they are, they would go out.
+        url = base.join(URL(location, encoded=True)) if _PRINTABLE.fullmatch(location) else None
         sound = (
             url is not None and url.scheme in ("http", "https") and bool(url.host) and url.port is not None
         )
@@ -73,7 +77,7 @@ async def _addresses(host: str) -> tuple[str, ...]:
     """The addresses of a name; none where it has none."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: parts of the name are too long, or empty
         return ()
     return tuple(str(each[4][0]) for each in found)
 

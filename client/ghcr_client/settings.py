@@ -6,18 +6,20 @@ and only on loopback. Wrong settings are one `ConfigError` that names them and n
 
 from __future__ import annotations
 
-import ipaddress
+from functools import cached_property
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
 from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from yarl import URL
 
 from ghcr_client.errors import ConfigError
+from ghcr_client.hosts import REST, is_loopback
 from ghcr_client.masking import shown
+from ghcr_client.refs import GHCR
 
-__all__ = ["GhcrConfig", "is_loopback"]
+__all__ = ["GhcrConfig"]
 
 _HUB = "https://registry-1.docker.io"
 
@@ -73,8 +75,8 @@ class GhcrConfig(BaseSettings):
     token: SecretStr | None = None
     registry: str = "ghcr.io"
     api_base: str = "https://api.github.com"
-    timeout_secs: float = Field(default=30.0, gt=0)
-    upload_timeout_secs: float = Field(default=300.0, gt=0)
+    timeout_secs: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    upload_timeout_secs: float = Field(default=300.0, gt=0, allow_inf_nan=False)
     chunk_size: int = Field(default=5 * 1024 * 1024, gt=0)
     max_retries: int = Field(default=3, ge=0, le=20)
     throttle_threshold: float = Field(default=0.8, gt=0, le=1)
@@ -85,7 +87,7 @@ class GhcrConfig(BaseSettings):
     ca_file: Path | None = None
     direct_bearer: bool = False
     simulation: Literal["off", "record", "replay"] = Field(
-        default="off", validation_alias=AliasChoices("simulation", "GHCR_SIMULATION_MODE")
+        default="off", validation_alias="GHCR_SIMULATION_MODE"
     )
     simulation_path: Path | None = None
 
@@ -94,11 +96,26 @@ class GhcrConfig(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(_sentence(error)) from None
+        except SettingsError as error:
+            # What the variable holds is in the error's cause, and stays there.
+            raise ConfigError(f"{error}: is it JSON?") from None
 
-    @field_validator("registry", "api_base")
+    @field_validator("token")
+    @classmethod
+    def _is_trimmed(cls, token: SecretStr | None) -> SecretStr | None:
+        """Without the line break that a file or a shell leaves at the end."""
+        return None if token is None else SecretStr(token.get_secret_value().strip())
+
+    @field_validator("registry")
     @classmethod
     def _is_a_place(cls, text: str) -> str:
         _place(text)
+        return text.rstrip("/")
+
+    @field_validator("api_base")
+    @classmethod
+    def _is_a_base(cls, text: str) -> str:
+        _place(text, path=True)
         return text.rstrip("/")
 
     @field_validator("endpoints")
@@ -106,10 +123,16 @@ class GhcrConfig(BaseSettings):
     def _are_places(cls, endpoints: dict[str, str]) -> dict[str, str]:
         return {name.lower(): str(_place(url)) for name, url in endpoints.items()}
 
-    @property
+    @cached_property
     def default_registry(self) -> str:
         """The host of `registry`, as references name it."""
         return _authority(_place(self.registry))
+
+    @property
+    def packages_registry(self) -> str:
+        """The registry whose packages `api_base` keeps: ghcr.io, or the default one where both are on loopback."""
+        default = _place(self.registry)
+        return _authority(default) if _loops(default) and _loops(_place(self.api_base)) else GHCR
 
     def url_of(self, registry: str) -> URL:
         """Where a registry is.
@@ -124,36 +147,18 @@ class GhcrConfig(BaseSettings):
             >>> GhcrConfig().url_of("docker.io")
             URL('https://registry-1.docker.io')
         """
+        if registry == REST:
+            return _place(self.api_base)
         if registry in self.endpoints:
             return URL(self.endpoints[registry])
-        default = _place(self.registry)
-        if registry == _authority(default):
-            return default.with_scheme("http") if self.plain_http and _loops(default) else default
         if registry == "docker.io":
             return URL(_HUB)
+        default = _place(self.registry)
+        if registry == _authority(default):
+            plain = self.plain_http and "://" not in self.registry
+            return default.with_scheme("http") if plain and _loops(default) else default
         url = URL(f"https://{registry}")
         return url.with_scheme("http") if self.plain_http and _loops(url) else url
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name or address alone.
-
-    Args:
-        host: Such as `localhost`, `127.0.0.1` or `::1`.
-
-    Returns:
-        True for loopback addresses and `localhost`, and names below it.
-
-    Example:
-        >>> is_loopback("127.8.8.8"), is_loopback("127.example")
-        (True, False)
-    """
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _loops(url: URL) -> bool:
@@ -167,8 +172,8 @@ def _authority(url: URL) -> str:
     return host if url.is_default_port() else f"{host}:{url.port}"
 
 
-def _place(text: str) -> URL:
-    """A registry's URL: https where it says no scheme, and plain HTTP on loopback only."""
+def _place(text: str, *, path: bool = False) -> URL:
+    """A registry's URL: https where it says no scheme, and plain HTTP on loopback only; a path where one may be."""
     try:
         url = URL(text if "://" in text else f"https://{text}")
         known = url.scheme in ("http", "https") and bool(url.host) and url.port is not None
@@ -176,7 +181,7 @@ def _place(text: str) -> URL:
         known = False
     if not known or url.query_string or url.fragment or url.user or url.password:
         raise ValueError(f"{shown(text, 100)} is not host, host:port or https://host:port")
-    if url.path.strip("/") and "api" not in url.path:
+    if url.path.strip("/") and not path:
         raise ValueError(f"{shown(text, 100)} has a path; it is a host alone")
     if url.scheme == "http" and not _loops(url):
         raise ValueError(f"plain HTTP is for loopback only: write https://{_authority(url)}")

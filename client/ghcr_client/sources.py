@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from ghcr_client.errors import UploadError
+from ghcr_client.memory import keep_freed_memory
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from ghcr_client.digests import Digest
 
 __all__ = ["PIECE", "BytesSource", "Content", "FileSource", "Source", "StreamSource", "source_of"]
@@ -114,19 +117,30 @@ class FileSource:
             UploadError: The file is shorter than it was.
         """
         left = (self.size or 0) - start
-        file = await asyncio.to_thread(self.path.open, "rb", 0)
+        if left > PIECE:
+            keep_freed_memory()
+        file, piece = await asyncio.to_thread(self._begin, start, min(PIECE, left))
         try:
-            file.seek(self._start + start)
             while left > 0:
-                piece = await asyncio.to_thread(file.read, min(PIECE, left))
                 if not piece:
                     raise UploadError(
                         f"{self.path.name} became shorter while it was read: {left} bytes are missing"
                     )
                 left -= len(piece)
                 yield piece
+                piece = await asyncio.to_thread(file.read, min(PIECE, left)) if left > 0 else b""
         finally:
             file.close()
+
+    def _begin(self, start: int, count: int) -> tuple[FileIO, bytes]:
+        """The open file and its first bytes, in one step: small files have no others."""
+        file = self.path.open("rb", 0)
+        try:
+            file.seek(self._start + start)
+            return file, file.read(max(0, count))
+        except BaseException:
+            file.close()
+            raise
 
 
 class StreamSource:
@@ -164,12 +178,26 @@ class StreamSource:
             yield piece
 
 
+class _Promised:
+    """A source of which somebody else says the digest."""
+
+    def __init__(self, source: Source, digest: Digest) -> None:
+        self._source = source
+        self.digest: Digest | None = digest
+        self.size = source.size
+        self.rewindable = source.rewindable
+
+    def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        """The bytes from an offset."""
+        return self._source.read(start)
+
+
 def source_of(content: Content, *, digest: Digest | None = None) -> Source:
     """Something to read from, whatever was given.
 
     Args:
-        content: Bytes, the path of a file, an asynchronous iterator, or a `Source`, which is returned as it is.
-        digest: Its digest, if it is known.
+        content: Bytes, the path of a file, an asynchronous iterator, or a `Source`.
+        digest: Its digest, if it is known; what a `Source` itself says, counts less.
 
     Returns:
         A source.
@@ -186,7 +214,7 @@ def source_of(content: Content, *, digest: Digest | None = None) -> Source:
         if isinstance(content, kinds):
             return make(content, digest=digest)
     if isinstance(content, Source):
-        return content
+        return content if digest is None or digest == content.digest else _Promised(content, digest)
     raise TypeError(
         f"content is bytes, a path, an asynchronous iterator or a Source, not {type(content).__name__}"
     )

@@ -7,13 +7,16 @@ credentials go to the registry alone. Source: `reference/registry-clients.md` se
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import socket
 import ssl
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
@@ -24,23 +27,25 @@ from ghcr_client.clock import Clock
 from ghcr_client.errors import (
     ConfigError,
     GhcrError,
+    NotFound,
     ProtocolError,
     RateLimited,
     TransportError,
-    error_from_answer,
 )
+from ghcr_client.hashing import SMALL
 from ghcr_client.limiter import Kind, Limiter
-from ghcr_client.masking import shown
+from ghcr_client.masking import bare_url, shown
 from ghcr_client.metrics import NO_METRICS
 from ghcr_client.proxies import Proxies
 from ghcr_client.redirects import MOST_REDIRECTS, RedirectGuard, same_origin, target_of
-from ghcr_client.retries import LONGEST_WAIT, retrying
+from ghcr_client.refusals import error_from_answer
+from ghcr_client.retries import LONGEST_WAIT, repeated
 from ghcr_client.sources import PIECE, BytesSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
-    from ghcr_client.auth.credentials import CredentialProvider
+    from ghcr_client.auth.providers import CredentialProvider
     from ghcr_client.metrics import Metrics
     from ghcr_client.settings import GhcrConfig
 
@@ -52,6 +57,9 @@ JSON_LIMIT = 8 * 1024 * 1024
 _TOKEN_LIMIT = 128 * 1024
 _IDLE_SECS = 90.0
 _KEEPALIVE_SECS = 60
+_GOODBYE_SECS = 0.02
+_GOODBYE_TRIES = 100
+_READ_AHEAD = 256 * 1024
 _REFUSED = frozenset({401, 403})
 _FOLLOWED = frozenset({301, 302, 307, 308})
 _SAFE = frozenset({"GET", "HEAD"})
@@ -103,6 +111,9 @@ class Call:
     follow: bool = True
     retry: bool = True
 
+    def __repr__(self) -> str:
+        return f"Call({self.operation!r}, {self.method} {shown(self.registry)} {bare_url(self.target)})"
+
     @property
     def kind(self) -> Kind:
         """Which limit it counts for."""
@@ -129,6 +140,9 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     url: URL
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status}, {len(self.body)} bytes, {bare_url(str(self.url))})"
 
 
 class Transport:
@@ -158,6 +172,7 @@ class Transport:
         self.clock = clock or Clock()
         self.limiter = Limiter(self.clock, config.throttle_threshold)
         self.stand_ins: dict[str, URL] = {}
+        self._bases: dict[str, URL] = {}
         self._auth = Authorizer(
             config, credentials, fetch=self._fetch, base=self.base, clock=self.clock, metrics=metrics
         )
@@ -165,6 +180,7 @@ class Transport:
         self._guard = RedirectGuard(through_proxy=self._proxies.any)
         self._session: aiohttp.ClientSession | None = None
         self._warned: set[str] = set()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
 
     async def __aenter__(self) -> Self:
         connector = aiohttp.TCPConnector(
@@ -172,14 +188,14 @@ class Transport:
             limit_per_host=self.config.max_connections,
             keepalive_timeout=_IDLE_SECS,
             ssl=_tls(self.config),
-            socket_factory=_socket,
+            socket_factory=self._socket,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "ghcr-client", "Accept-Encoding": "identity"},
             auto_decompress=False,
-            read_bufsize=1 << 20,
+            read_bufsize=_READ_AHEAD,
         )
         return self
 
@@ -187,10 +203,34 @@ class Transport:
         if self._session is not None:
             await self._session.close()
             self._session = None
+            await self._sockets_closed()
+
+    async def _sockets_closed(self) -> None:
+        """Return when no socket is open: one on which an exchange was given up says good-bye over TLS first."""
+        for tries in range(_GOODBYE_TRIES):
+            if all(each.fileno() < 0 for each in self._sockets):
+                return
+            await asyncio.sleep(0 if tries < _GOODBYE_TRIES / 2 else _GOODBYE_SECS)
+
+    def _socket(self, info: tuple[Any, ...]) -> socket.socket:
+        """A socket that notices when the other side is gone."""
+        made = socket.socket(*info[:3])
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECS)
+        self._sockets.add(made)
+        return made
 
     def base(self, registry: str) -> URL:
         """Where a registry is, or who stands in for it."""
-        return self.stand_ins.get(registry) or self.config.url_of(registry)
+        found = self.stand_ins.get(registry) or self._bases.get(registry)
+        if found is None:
+            found = self._bases[registry] = self.config.url_of(registry)
+        return found
+
+    async def is_anonymous(self, registry: str) -> bool:
+        """Whether this client is nobody to a registry."""
+        return await self._auth.credentials(registry) is None
 
     async def ask(self, call: Call) -> Answer:
         """Send a call and read its answer.
@@ -206,10 +246,9 @@ class Transport:
             TransportError: There was no answer in any try.
             ProtocolError: The answer is too long, or leads nowhere.
         """
-        if not call.retry or not call.repeatable:
-            return await self._ask(call)
-        answer: Answer = await retrying(self.config.max_retries, self.clock)(self._ask, call)
-        return answer
+        retries = self.config.max_retries if call.retry and call.repeatable else 0
+        with self._counted(call):
+            return await repeated(partial(self._ask, call), retries, self.clock)
 
     async def _ask(self, call: Call) -> Answer:
         response = await self._respond(call, self._timeout(call))
@@ -230,20 +269,29 @@ class Transport:
             GhcrError: As `ask` does; tries are repeated until there is an answer, and not after.
         """
         within = aiohttp.ClientTimeout(total=None, sock_read=self.config.timeout_secs)
-        if call.retry:
-            retries = retrying(self.config.max_retries, self.clock)
-            response: aiohttp.ClientResponse = await retries(self._respond, call, within)
-        else:
-            response = await self._respond(call, within)
+        retries = self.config.max_retries if call.retry else 0
+        with self._counted(call):
+            response = await repeated(partial(self._respond, call, within), retries, self.clock)
         try:
             yield response
         finally:
             response.close()
 
+    @contextlib.contextmanager
+    def _counted(self, call: Call) -> Iterator[None]:
+        """Count what fails in the end. That a HEAD finds nothing is an answer."""
+        try:
+            yield
+        except GhcrError as error:
+            if not (call.method == "HEAD" and isinstance(error, NotFound)):
+                self.metrics.error(type(error).__name__)
+            raise
+
     def _timeout(self, call: Call) -> aiohttp.ClientTimeout:
         """How long a call may take: blobs get longer."""
         config = self.config
-        sends = isinstance(call.body, Body)
+        # The last request of an upload sends nothing, and the registry may work on it for long.
+        sends = call.operation.startswith("upload")
         return aiohttp.ClientTimeout(total=config.upload_timeout_secs if sends else config.timeout_secs)
 
     async def _respond(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
@@ -254,17 +302,16 @@ class Transport:
         try:
             response = await self._admitted(call, within)
             status = response.status
-            if "RateLimit-Limit" in response.headers:
+            if "RateLimit-Limit" in response.headers or "X-RateLimit-Limit" in response.headers:
                 self.limiter.learn_headers(call.registry, call.kind, response.headers)
             if "Warning" in response.headers:
                 self._warn(call.registry, response.headers["Warning"])
             if status not in call.ok:
                 raise await self._refusal(call, response)
-        except GhcrError as error:
-            self.metrics.error(type(error).__name__)
-            raise
         finally:
             self.metrics.request(call.method, call.operation, status, self.clock.monotonic() - began)
+            if self.metrics is not NO_METRICS and (left := self.limiter.remaining(call.registry)) is not None:
+                self.metrics.rate_limit_remaining(left)
         return response
 
     async def _admitted(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
@@ -274,9 +321,11 @@ class Transport:
             return await self._authorized(call, within)
         async with host.lock:
             if not host.known:
-                response = await self._authorized(call, within)
-                host.known = True
-                return response
+                try:
+                    return await self._authorized(call, within)
+                finally:
+                    # Also where there was no answer: those who wait need not fail one after another.
+                    host.known = True
         return await self._authorized(call, within)
 
     async def _authorized(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
@@ -286,7 +335,8 @@ class Transport:
         status = response.status
         if status in _REFUSED and same_origin(response.url, self.base(call.registry)):
             offered = response.headers.getall("WWW-Authenticate", ())
-            again = await self._auth.refused(call.registry, call.scopes, status, offered, token)
+            with _let_go_on_failure(response):
+                again = await self._auth.refused(call.registry, call.scopes, status, offered, token)
             if again and call.repeatable:
                 await self._drop(response)
                 token = await self._auth.header(call.registry, call.scopes)
@@ -298,7 +348,7 @@ class Transport:
     ) -> aiohttp.ClientResponse:
         """The answer at the end of all redirects; the token goes to the registry only."""
         home = self.base(call.registry)
-        url = target_of(home, call.target)
+        url = _below(home, call.target)
         await self._guard.check(home, url)
         for _ in range(MOST_REDIRECTS + 1):
             headers = dict(call.headers)
@@ -329,27 +379,38 @@ class Transport:
         data: Any = body
         if isinstance(body, bytes) and len(body) > PIECE:
             body = Body(BytesSource(body).read, len(body), rewindable=True)
-        if isinstance(body, Body):
-            data = body.read()
+        sent = None
+        if isinstance(body, Body) and body.rewindable and body.size is not None and body.size <= SMALL:
+            # At hand and soon read: it goes with the head, in one packet, and takes no task of its own.
+            data = b"".join([piece async for piece in body.read()])
+        elif isinstance(body, Body):
+            data = sent = _Sent(body.read())
             if body.size is not None:
                 headers["Content-Length"] = str(body.size)
         _log.debug("%s %s", method, url.with_query(None))
-        with translated(url):
-            return await self._session.request(
-                method,
-                url,
-                data=data,
-                headers=headers,
-                timeout=within,
-                proxy=self._proxies.of(url),
-                allow_redirects=False,
-            )
+        try:
+            with translated(url):
+                return await self._session.request(
+                    method,
+                    url,
+                    data=data,
+                    headers=headers,
+                    timeout=within,
+                    proxy=self._proxies.of(url),
+                    allow_redirects=False,
+                    middlewares=() if method in _SAFE else (_once,),
+                )
+        except TransportError:
+            if sent is not None and sent.failure is not None:
+                raise sent.failure from None
+            raise
 
     async def _read(self, response: aiohttp.ClientResponse, limit: int) -> bytes:
         """A whole body, which is no longer than it may be."""
         with translated(response.url):
             try:
-                length = response.content_length
+                # Of an answer to HEAD, it is the length of what a GET would bring.
+                length = None if response.method == "HEAD" else response.content_length
                 body = b"" if length is not None and length > limit else await _upto(response, limit + 1)
             except BaseException:
                 response.close()
@@ -369,9 +430,11 @@ class Transport:
     async def _refusal(self, call: Call, response: aiohttp.ClientResponse) -> GhcrError:
         """The error that an answer stands for; a limit in it is remembered."""
         body = b""
-        with contextlib.suppress(GhcrError), translated(response.url):
-            body = await _upto(response, BODY_LIMIT)
-        response.close()
+        try:
+            with contextlib.suppress(GhcrError), translated(response.url):
+                body = await _upto(response, BODY_LIMIT)
+        finally:
+            response.close()
         error = error_from_answer(
             response.status,
             response.headers,
@@ -404,6 +467,56 @@ class Transport:
             _log.warning("%s warns: %s", registry, shown(warning))
 
 
+class _Sent:
+    """What a request sends. It keeps what went wrong with it, which aiohttp would take for a lost connection.
+
+    Args:
+        pieces: The content.
+
+    Attributes:
+        failure: What reading it ended with, or None.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+        self._pieces = pieces
+        self.failure: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._pieces:
+                yield piece
+        except Exception as failure:
+            self.failure = failure
+            raise
+
+
+@contextlib.contextmanager
+def _let_go_on_failure(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Close an answer's connection where the block fails."""
+    try:
+        yield
+    except BaseException:
+        response.close()
+        raise
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a PUT or DELETE again by itself: whoever sent it looks first what became of it."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from None
+
+
+def _below(home: URL, target: str) -> URL:
+    """Where a call goes: a path that was made here is the registry's, and all else has to prove itself."""
+    if target.startswith("/"):
+        return URL(f"{home.origin()}{target}", encoded=True)
+    return target_of(home, target)
+
+
 async def _upto(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body's beginning."""
     pieces: list[bytes] = []
@@ -412,15 +525,6 @@ async def _upto(response: aiohttp.ClientResponse, most: int) -> bytes:
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)
-
-
-def _socket(info: tuple[Any, ...]) -> socket.socket:
-    """A socket that notices when the other side is gone."""
-    made = socket.socket(*info[:3])
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_SECS)
-    return made
 
 
 def _tls(config: GhcrConfig) -> ssl.SSLContext:
@@ -436,23 +540,47 @@ def _tls(config: GhcrConfig) -> ssl.SSLContext:
 
 
 @contextlib.contextmanager
-def translated(url: URL) -> Any:
-    """Turn what aiohttp and the system raise into errors of the tree; theirs hold header fields, and are not shown."""
+def translated(url: URL) -> Iterator[None]:
+    """Turn what aiohttp and the system raise into errors of the tree; theirs hold header fields, and go no further."""
     try:
         yield
     except GhcrError:
         raise
-    except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError) as error:
-        reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
-        raise TransportError(f"TLS failed: {shown(str(reason))}", url=str(url), temporary=False) from None
-    except aiohttp.ClientConnectorDNSError as error:
-        gone = isinstance(error.os_error, socket.gaierror) and error.os_error.errno == socket.EAI_NONAME
-        raise TransportError(f"{url.host} has no address", url=str(url), temporary=not gone) from None
-    except TimeoutError:
-        raise TransportError("no answer in time", url=str(url)) from None
-    except aiohttp.ClientResponseError as error:
-        raise ProtocolError(f"{url.host} does not speak HTTP: {shown(error.message)}") from None
-    except aiohttp.InvalidURL:
-        raise ProtocolError(f"{shown(str(url.host))} sent to what is no URL") from None
-    except (aiohttp.ClientError, OSError) as error:
-        raise TransportError(f"the connection failed: {shown(str(error))}", url=str(url)) from None
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        failure = _translation(error, url)
+        try:
+            raise failure from None
+        finally:
+            failure.__context__ = None  # whoever walks the chain would find the header fields there
+
+
+def _translation(error: Exception, url: URL) -> GhcrError:
+    """The error of the tree for one of aiohttp's or the system's."""
+    match error:
+        case aiohttp.ClientSSLError():  # some are a ValueError, too
+            pass
+        case aiohttp.ClientHttpProxyError():
+            said = f"the proxy refused: {error.status} {shown(error.message)}"
+            return TransportError(said, temporary=False)
+        case aiohttp.ClientResponseError():
+            return ProtocolError(f"{url.host} does not speak HTTP: {shown(error.message)}")
+        case ValueError():  # aiohttp.InvalidURL is one, and what a host or a header field may not hold
+            return ProtocolError(f"{bare_url(str(url))} is no URL that can be asked")
+    words, temporary = _broken(error, url)
+    return TransportError(words, url=str(url), temporary=temporary)
+
+
+def _broken(error: Exception, url: URL) -> tuple[str, bool]:
+    """Why there is no answer, and whether there may be one later."""
+    match error:
+        case aiohttp.ClientSSLError():
+            reason = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+            return f"TLS failed: {shown(str(reason))}", False
+        case aiohttp.ClientConnectorDNSError():
+            gone = isinstance(error.os_error, socket.gaierror) and error.os_error.errno == socket.EAI_NONAME
+            return f"{url.host} has no address", not gone
+        case TimeoutError():
+            return "no answer in time", True
+        case _:
+            words = str(error).partition(" Connection<")[0]  # what follows may hold a proxy's password
+            return f"the connection failed: {shown(words)}", True

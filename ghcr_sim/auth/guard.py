@@ -36,11 +36,12 @@ class Guard:
         """Forget what bearers meant: the accounts have changed."""
         self._callers.forget()
 
-    def admit(self, operation: Operation, request: Request) -> tuple[Operation, Caller]:
+    def admit(self, operation: Operation, request: Request) -> tuple[Operation, Caller, Repository | None]:
         """Let an operation pass.
 
         Returns:
-            The operation, which loses its `mount` where the caller may not read the source, and who asks.
+            The operation, which loses its `mount` where the caller may not read the source; who asks; and, for a
+            read, the repository as it is now, so that what is admitted and what is answered are of one moment.
 
         Raises:
             Refusal: The caller is nobody, or may not.
@@ -51,15 +52,17 @@ class Guard:
             lambda: challenge(self._profile, request, self._scope(operation)),
         )
         self._check_alive(caller, operation, request)
+        state = None
         if name in READS:
-            self._check(self._why_not_read(caller, operation.repository))
+            state = self._store.repository(operation.repository)
+            self._check(self._why_not_read(caller, operation.repository, state))
         elif name in WRITES:
             self._check(self._why_not_write(caller, operation.repository))
             if name == "upload.post" and operation.query:
                 operation = self._check_mount(operation, caller)
         elif name == "catalog.list" and caller.credential is None:
             raise refuse(self._profile.refusals.token_catalog)
-        return operation, caller
+        return operation, caller, state
 
     def _scope(self, operation: Operation) -> str:
         if not operation.repository:
@@ -93,10 +96,9 @@ class Guard:
 
     def may_read(self, caller: Caller, repository: str) -> bool:
         """Whether a caller may pull from a repository."""
-        return self._why_not_read(caller, repository) is None
+        return self._why_not_read(caller, repository, self._store.repository(repository)) is None
 
-    def _why_not_read(self, caller: Caller, repository: str) -> Answer | None:
-        state = self._store.repository(repository)
+    def _why_not_read(self, caller: Caller, repository: str, state: Repository | None) -> Answer | None:
         if state is not None and state.visibility == "public":
             return None
         credential = caller.credential

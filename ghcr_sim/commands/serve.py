@@ -18,11 +18,12 @@ from ghcr_sim.store import Store
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from ghcr_sim.journal import Record
     from ghcr_sim.store.repository import Visibility
 
-__all__ = ["Options", "run"]
+__all__ = ["Options", "loop_factory", "run"]
 
 _GRACE = 5.0
 
@@ -77,7 +78,17 @@ def run(options: Options) -> None:
             storage_url=options.storage_url,
             grace=_GRACE,
         )
-        asyncio.run(_serve(server, ca, accounts, log))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(server, ca, accounts, log))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop: uvloop, where the extra was installed; None is asyncio's own."""
+    try:
+        import uvloop  # noqa: PLC0415 - it is an extra
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 def _seed(simulator: Simulator, options: Options) -> None:

@@ -34,16 +34,19 @@ class Dresser:
             by: Who answers the operation: `registry`; `token`, the realm, whose 401 tells the version too
                 (row 2.7); or `storage`, another host, which knows nothing of all this.
         """
-        now = self._clock.now()
-        if int(now) != self._second:
-            self._second = int(now)
+        now = int(self._clock.now())
+        if now != self._second:
+            self._second = now
             self._date = ("date", http_date(now))
         status, headers, body, wire, room = answer
-        headers += (self._date,)
-        if by != "storage":
-            headers += self._challenged if status == _UNAUTHORIZED and by == "registry" else self._plain
-            if self._request_id:
-                headers += (("x-github-request-id", self._ids.request(self._second)),)
+        if by == "storage":
+            return Response(status, (*headers, self._date), body, wire, room)
+        version = self._challenged if status == _UNAUTHORIZED and by == "registry" else self._plain
+        if self._request_id:
+            request_id = ("x-github-request-id", self._ids.request(now))
+            headers = (*headers, self._date, *version, request_id)
+        else:
+            headers = (*headers, self._date, *version)
         return Response(status, headers, body, wire, room)
 
     def refusal(self, refusal: Refusal) -> Response:

@@ -19,15 +19,16 @@ from ghcr_sim.store import Manifest, Store
 if TYPE_CHECKING:
     from ghcr_sim.profiles.model import Profile
     from ghcr_sim.route import Operation
+    from ghcr_sim.store import Repository
 
 __all__ = ["delete", "get", "put"]
 
 _STRICT = {OCI_INDEX: ("index", "indexes"), OCI_MANIFEST: ("manifest", "manifests")}
 
 
-def get(profile: Profile, store: Store, operation: Operation, request: Request) -> Response:
+def get(profile: Profile, state: Repository | None, operation: Operation, request: Request) -> Response:
     """A manifest as it was pushed (GET and HEAD)."""
-    manifest = store.manifest(operation.repository, operation.reference)
+    manifest = None if state is None else state.manifest(operation.reference)
     if manifest is None:
         raise Refusal("MANIFEST_UNKNOWN")
     if profile.manifests.accept == "oci" and manifest.media_type in _STRICT:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ghcr_sim.exchange import Body, Request, Response
 from ghcr_sim.oci import Refusal
@@ -19,19 +18,27 @@ if TYPE_CHECKING:
     from ghcr_sim.profiles.model import Profile
     from ghcr_sim.registry.storage import StorageHost
     from ghcr_sim.route import Operation
-    from ghcr_sim.store import Store
+    from ghcr_sim.store import Repository, Store
 
-__all__ = ["Registry"]
+__all__ = ["Call", "Registry"]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One operation on its way to an answer."""
+class Call(NamedTuple):
+    """One admitted operation on its way to an answer.
+
+    Attributes:
+        operation: What is asked for.
+        request: How it was asked.
+        body: The request's body.
+        caller: Who asks.
+        state: The repository as the guard saw it; for a read only, where nothing waits in between.
+    """
 
     operation: Operation
     request: Request
     body: Body
     caller: Caller
+    state: Repository | None
 
 
 class Registry:
@@ -57,8 +64,8 @@ class Registry:
             "catalog.list": lambda call: listings.catalog(profile, store, call.operation),
             "tags.list": lambda call: listings.tags(profile, store, call.operation),
             "referrers.list": lambda call: listings.referrers(profile, store, call.operation),
-            "manifest.get": lambda call: manifests.get(profile, store, call.operation, call.request),
-            "manifest.head": lambda call: manifests.get(profile, store, call.operation, call.request),
+            "manifest.get": lambda call: manifests.get(profile, call.state, call.operation, call.request),
+            "manifest.head": lambda call: manifests.get(profile, call.state, call.operation, call.request),
             "manifest.delete": lambda call: manifests.delete(profile, store, call.operation),
             "blob.get": self._blob,
             "blob.head": lambda call: blobs.head(profile, store, call.operation),
@@ -73,17 +80,16 @@ class Registry:
             "upload.put": lambda call: self.uploads.put(call.operation, call.request, call.body),
         }
 
-    async def __call__(self, operation: Operation, request: Request, body: Body, caller: Caller) -> Response:
+    async def __call__(self, call: Call) -> Response:
         """Answer one admitted operation.
 
         Raises:
             Refusal: The specification's error.
         """
-        call = Call(operation, request, body, caller)
-        at_once = self._table.get(operation.name)
+        at_once = self._table.get(call.operation.name)
         if at_once is not None:
             return at_once(call)
-        return await self._waiting[operation.name](call)
+        return await self._waiting[call.operation.name](call)
 
     def _ping(self, _call: Call) -> Response:
         body = self._profile.ping.body.encode()

@@ -22,7 +22,7 @@ from ghcr_sim.store.blobs import FileBlob
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["LayoutBlob", "Stamp", "explained", "is_contained", "read_plain", "stamp_of"]
+__all__ = ["LayoutBlob", "Stamp", "explained", "is_contained", "is_still", "read_plain", "stamp_of"]
 
 _LOG = logging.getLogger(__name__)
 # Neither follow a link nor wait for a pipe's other end. Windows has neither flag.
@@ -50,6 +50,20 @@ def stamp_of(path: str) -> Stamp | None:
         return _stamp(os.lstat(path))
     except OSError:
         return None
+
+
+def is_still(path: str, stamp: Stamp) -> bool:
+    """Whether a path is still the plain file that has this stamp. Every request asks: it costs one look."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stamp == (
+        found.st_mtime_ns,
+        found.st_size,
+        found.st_ino,
+        found.st_dev,
+    ) and stat.S_ISREG(found.st_mode)
 
 
 def is_contained(path: str) -> bool:

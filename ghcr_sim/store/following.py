@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ghcr_sim.errors import StoreError
 from ghcr_sim.oci.digests import is_digest
 from ghcr_sim.oci.names import is_repository
-from ghcr_sim.store.files import LayoutBlob, Stamp, stamp_of
+from ghcr_sim.store.files import LayoutBlob, Stamp, is_still, stamp_of
 from ghcr_sim.store.layout import Layout, read_layout
 from ghcr_sim.store.memory import Store
 from ghcr_sim.store.packages import Packages
@@ -95,6 +95,8 @@ class FollowingStore(Store):
         if self._packages.refresh():
             self._dress_all()
         known = self._layouts.get(name)
+        if known is not None and known.refused is None and is_still(known.place.index, known.stamp):
+            return known
         if known is None and not is_repository(name):
             return None
         place = known.place if known else place_of(self._root, name, self._trash)

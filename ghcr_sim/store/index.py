@@ -112,9 +112,12 @@ def _entry(item: Any) -> Entry | None:
 
 def _entries(state: Repository) -> list[Entry]:
     """Tags in their order; untagged manifests between them where they were pushed, as far as that goes."""
-    rank = {digest: at for at, digest in enumerate(state.manifests)}
     tagged = set(state.tags.values())
     untagged = deque(digest for digest in state.manifests if digest not in tagged)
+    if not untagged:
+        # Each push writes all of it again: where every manifest has a tag, as is usual, the tags are all.
+        return [(digest, state.manifests[digest].media_type, tag) for tag, digest in state.tags.items()]
+    rank = {digest: at for at, digest in enumerate(state.manifests)}
     order: list[tuple[str, str | None]] = []
     for tag, digest in state.tags.items():
         while untagged and rank[untagged[0]] < rank[digest]:

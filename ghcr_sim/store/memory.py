@@ -52,9 +52,7 @@ class Store:
     def manifest(self, repository: str, reference: str) -> Manifest | None:
         """A manifest by tag or digest, or None."""
         state = self.repository(repository)
-        if state is None:
-            return None
-        return state.manifests.get(reference if ":" in reference else state.tags.get(reference, ""))
+        return None if state is None else state.manifest(reference)
 
     def referrers(self, repository: str, subject: str) -> list[Manifest]:
         """The manifests whose `subject` is this digest, oldest first."""

@@ -7,7 +7,7 @@ import os
 from typing import Any, get_args
 
 from ghcr_sim.errors import StoreError
-from ghcr_sim.store.files import Stamp, explained, read_plain, stamp_of
+from ghcr_sim.store.files import Stamp, explained, is_still, read_plain, stamp_of
 from ghcr_sim.store.repository import Repository, Role, Visibility
 
 __all__ = ["Packages"]
@@ -36,9 +36,12 @@ class Packages:
         Raises:
             StoreError: It is damaged, or behind a symbolic link.
         """
-        stamp = stamp_of(self.path)
-        if stamp == self.stamp and (stamp is not None or not os.path.lexists(self.path)):
+        if self.stamp is None:
+            if not os.path.lexists(self.path):
+                return False
+        elif is_still(self.path, self.stamp):
             return False
+        stamp = stamp_of(self.path)
         self._entries = self._read() if os.path.lexists(self.path) else {}
         self.stamp = stamp
         return True

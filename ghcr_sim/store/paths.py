@@ -42,12 +42,12 @@ class Place:
     @property
     def index(self) -> str:
         """The file that lists manifests and tags."""
-        return os.path.join(self.directory, INDEX)  # noqa: PTH118 - strings all the way, this is hot
+        return f"{self.directory}{os.sep}{INDEX}"
 
     @property
     def layout(self) -> str:
         """The file that says that this is a layout."""
-        return os.path.join(self.directory, LAYOUT)  # noqa: PTH118
+        return f"{self.directory}{os.sep}{LAYOUT}"
 
     def is_layout(self) -> bool:
         """Whether both files are there that make a directory a layout, or something in their place."""
@@ -70,8 +70,9 @@ class Place:
             raise StoreError(
                 f"{directory} lies behind a symbolic link, which is not followed; put a directory there"
             )
-        with explained("make", directory):
-            os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+        if not os.path.isdir(directory):  # noqa: PTH112
+            with explained("make", directory):
+                os.makedirs(directory, exist_ok=True)  # noqa: PTH103
         return path
 
     def trashed(self, digest: str) -> str:

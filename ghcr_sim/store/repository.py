@@ -102,6 +102,10 @@ class Repository:
     roles: dict[str, Role] = field(default_factory=dict)
     owner: object = field(default=None, repr=False, compare=False)
 
+    def manifest(self, reference: str) -> Manifest | None:
+        """A manifest by tag or digest, or None."""
+        return self.manifests.get(reference if ":" in reference else self.tags.get(reference, ""))
+
     def copy(self, owner: object) -> Repository:
         """A copy that `owner` may change."""
         return Repository(

@@ -23,7 +23,7 @@ from ghcr_client.auth import (
 )
 from ghcr_client.auth.credentials import canonical_registry, checked_registry
 from ghcr_client.auth.dockerconfig import DockerConfigCredentials
-from ghcr_client.auth.githubcli import FAILURE_SECONDS, KEEP_SECONDS, run_program
+from ghcr_client.auth.programs import FAILURE_SECONDS, KEEP_SECONDS, run_program
 from ghcr_client.errors import ConfigError
 from pydantic import SecretStr
 

@@ -11,8 +11,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from ghcr_client.auth.dockerconfig import FILE_LIMIT, DockerConfigCredentials
-from ghcr_client.auth.githubcli import FAILURE_SECONDS, KEEP_SECONDS
+from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+from ghcr_client.auth.loginfiles import FILE_LIMIT
+from ghcr_client.auth.programs import FAILURE_SECONDS, KEEP_SECONDS
 from ghcr_client.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import pytest
 from ghcr_client import errors
 from ghcr_client.advice import ADVICE
 from ghcr_client.answers import BODY_LIMIT, go_duration, read_error_body, retry_after
-from ghcr_client.errors import DigestMismatch, GhcrError, RegistryError, TransportError, error_from_answer
+from ghcr_client.errors import DigestMismatch, GhcrError, RegistryError, TransportError
 from ghcr_client.masking import bare_url, masked, shown
+from ghcr_client.refusals import codes_of, error_from_answer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -60,6 +61,10 @@ ANSWERS = [
     (403, body("DENIED", "denied"), "token.get", "Denied"),
     (403, b"", "manifest.head", "Denied"),
     (403, body("DENIED", SECONDARY), "upload.post", "RateLimited"),
+    (403, b'{"message":"API rate limit exceeded for user ID 1."}', "package.versions", "RateLimited"),
+    (400, b'{"message":"Invalid argument."}', "package.versions", "Denied"),
+    (400, b'{"message":"You cannot delete the last tagged version."}', "package.delete", "NotDeletable"),
+    (404, b'{"message":"Package not found."}', "package.delete", "NotFound"),
     (404, body("MANIFEST_UNKNOWN", "manifest unknown"), "manifest.get", "ManifestUnknown"),
     (404, b"", "manifest.head", "ManifestUnknown"),
     (404, body("BLOB_UNKNOWN"), "blob.get", "BlobUnknown"),
@@ -127,7 +132,7 @@ def test_codes_lead_back(kind: type[GhcrError]) -> None:
     """Each code that stands for an exception gives that exception."""
     if not issubclass(kind, RegistryError):
         return
-    for code in errors.codes_of(kind):
+    for code in codes_of(kind):
         asked = "upload.put" if kind is errors.InvalidUpload else "manifest.get"
         given_back = {type(answer(status, body(code), asked)) for status in (400, 404, 405, 416, 429)}
         assert kind in given_back

@@ -12,6 +12,10 @@ from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
+from client.scripted import scripted
+from ghcr_client.auth import Anonymous
+from ghcr_client.client import GhcrClient
 from ghcr_client.errors import ConfigError, ProtocolError, SimulationError
 from ghcr_client.simulation import GROUP, Simulation, open_simulation
 
@@ -253,3 +257,54 @@ def test_a_simulation_that_fails_in_the_clients_words(install: Callable[..., Non
     install(sim(raising) + dedent(GOOD))
     with pytest.raises(ProtocolError, match=r"line 3 of app\.json"):
         asyncio.run(opened().start())
+
+
+# --- the client
+
+
+async def tags(_: web.Request) -> web.Response:
+    """A recorded list of tags."""
+    return web.json_response({"tags": ["v1"]})
+
+
+@pytest.mark.parametrize("mode", ["record", "replay"])
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_client_that_is_simulated(install: Callable[..., None], mode: str, failed: bool) -> None:
+    """A client asks who stands in for a registry, and tells it at the end whether something failed."""
+
+    async def main() -> None:
+        async with scripted(tags) as here:
+            install(sim(f'return {{"ghcr.io": "{here.url}"}}') + dedent(GOOD))
+            client = GhcrClient(simulation=mode, simulation_path="app.json", credentials=Anonymous())
+            async with client:
+                assert await client.list_tags("acme/app") == ["v1"]
+                if failed:
+                    raise KeyError(SECRET)
+
+    if failed:
+        with pytest.raises(KeyError):
+            asyncio.run(main())
+    else:
+        asyncio.run(main())
+    assert calls() == [(mode, Path("app.json")), failed]
+
+
+def test_a_client_whose_simulator_does_not_start(install: Callable[..., None]) -> None:
+    """Where a simulator does not start, the client is closed, and no socket is left."""
+    install(sim(start=f"raise RuntimeError({SECRET!r})") + dedent(GOOD))
+
+    async def main() -> None:
+        client = GhcrClient(simulation="replay", simulation_path="app.json", credentials=Anonymous())
+        with pytest.raises(SimulationError, match="does not start"):
+            async with client:
+                raise AssertionError
+        with pytest.raises(ConfigError, match="use it inside"):
+            await client.list_tags("acme/app")
+
+    asyncio.run(main())
+
+
+def test_a_client_without_a_cassette() -> None:
+    """A mode without a path is an error at once."""
+    with pytest.raises(ConfigError, match="GHCR_SIMULATION_PATH"):
+        GhcrClient(simulation="replay")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import shutil
+from functools import partial
 
 import pytest
 from store.content import TAG, blob_file, entries, image, push, read
 from store.contract import A, B
 
+from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import StoreError
+from ghcr_sim.exchange import BytesBody, Request
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.store import DirectoryStore, Store
 
@@ -103,3 +107,23 @@ def test_opening_reads_no_layout(root, store, monkeypatch):
     assert again.manifest("acme/app3", "v1")
     assert list(again._layouts) == ["acme/app3"]
     again.close()
+
+
+@pytest.mark.parametrize("reference", ["v1", "digest"])
+def test_a_request_is_admitted_and_answered_by_one_state(root, reference):
+    """A manifest that another program removes, or hides, is gone at the next request, not in the midst of one."""
+    simulator = Simulator(store=DirectoryStore(root))
+    one = image(simulator.store, A, "one", ["v1"])
+    simulator.set_visibility(A, "public")
+    target = f"/v2/{A}/manifests/{one.digest if reference == 'digest' else reference}"
+    headers = {"authorization": "Bearer QQ==", "accept": one.media_type}
+    ask = partial(simulator, Request("GET", target, headers), BytesBody())
+    assert asyncio.run(ask()).status == 200
+    packages = root / "_packages.json"
+    packages.write_text(packages.read_text().replace("public", "private"))
+    assert asyncio.run(ask()).status == 403
+    packages.unlink()
+    simulator.set_visibility(A, "public")
+    (root / A / "index.json").write_text('{"schemaVersion": 2, "manifests": []}')
+    assert asyncio.run(ask()).status == 404
+    simulator.close()

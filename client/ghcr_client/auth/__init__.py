@@ -10,36 +10,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ghcr_client.auth.authorizer import Authorizer, Host
     from ghcr_client.auth.challenge import Challenge, choose, parse_challenges
-    from ghcr_client.auth.credentials import (
+    from ghcr_client.auth.credentials import Credentials, basic_authorization, direct_bearer
+    from ghcr_client.auth.dockerconfig import DockerConfigCredentials
+    from ghcr_client.auth.fetching import Ask, fetch_token, validate_realm
+    from ghcr_client.auth.githubcli import GitHubCliCredentials
+    from ghcr_client.auth.providers import (
         Anonymous,
         ChainCredentials,
         CredentialProvider,
-        Credentials,
         EnvironmentCredentials,
         StaticCredentials,
-        basic_authorization,
     )
-    from ghcr_client.auth.dockerconfig import DockerConfigCredentials
-    from ghcr_client.auth.githubcli import GitHubCliCredentials
-    from ghcr_client.auth.tokens import (
-        Ask,
-        Token,
-        TokenCache,
-        TokenKey,
-        delete,
-        direct_bearer,
-        fetch_token,
-        merge_scopes,
-        pull,
-        push,
-        token_key,
-        validate_realm,
-    )
+    from ghcr_client.auth.scopes import delete, merge_scopes, pull, push
+    from ghcr_client.auth.tokens import Token, TokenCache, TokenKey, token_key
 
 __all__ = [
     "Anonymous",
     "Ask",
+    "Authorizer",
     "ChainCredentials",
     "Challenge",
     "CredentialProvider",
@@ -47,6 +37,7 @@ __all__ = [
     "DockerConfigCredentials",
     "EnvironmentCredentials",
     "GitHubCliCredentials",
+    "Host",
     "StaticCredentials",
     "Token",
     "TokenCache",
@@ -65,26 +56,40 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Anonymous": "credentials",
-    "ChainCredentials": "credentials",
+    "Anonymous": "providers",
+    "Ask": "fetching",
+    "Authorizer": "authorizer",
+    "ChainCredentials": "providers",
     "Challenge": "challenge",
-    "CredentialProvider": "credentials",
+    "CredentialProvider": "providers",
     "Credentials": "credentials",
     "DockerConfigCredentials": "dockerconfig",
-    "EnvironmentCredentials": "credentials",
+    "EnvironmentCredentials": "providers",
     "GitHubCliCredentials": "githubcli",
-    "StaticCredentials": "credentials",
+    "Host": "authorizer",
+    "StaticCredentials": "providers",
+    "Token": "tokens",
+    "TokenCache": "tokens",
+    "TokenKey": "tokens",
     "basic_authorization": "credentials",
     "choose": "challenge",
+    "delete": "scopes",
+    "direct_bearer": "credentials",
+    "fetch_token": "fetching",
+    "merge_scopes": "scopes",
     "parse_challenges": "challenge",
+    "pull": "scopes",
+    "push": "scopes",
+    "token_key": "tokens",
+    "validate_realm": "fetching",
 }
-"""The module of each name; what is not here is about tokens."""
+"""The module of each name."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'tokens')}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

@@ -12,8 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ghcr_client.auth.challenge import choose, parse_challenges
-from ghcr_client.auth.credentials import basic_authorization
-from ghcr_client.auth.tokens import TokenCache, direct_bearer, fetch_token, token_key, validate_realm
+from ghcr_client.auth.credentials import basic_authorization, direct_bearer, plain_bearer
+from ghcr_client.auth.fetching import fetch_token, validate_realm
+from ghcr_client.auth.tokens import TokenCache, token_key
+from ghcr_client.hosts import REST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from ghcr_client.auth.challenge import Challenge
-    from ghcr_client.auth.credentials import CredentialProvider, Credentials
+    from ghcr_client.auth.credentials import Credentials
+    from ghcr_client.auth.providers import CredentialProvider
     from ghcr_client.auth.tokens import Token, TokenKey
     from ghcr_client.clock import Clock
     from ghcr_client.metrics import Metrics
@@ -48,7 +51,8 @@ class Host:
         credentials: Who we are to it, once that was looked up.
         looked_up: Whether it was.
         keys: Scopes → the key of their token.
-        sent: Scopes → the token that was last sent for them.
+        sent: Scopes → the token that was last sent for them, and its key.
+        renewing: Held while a refusal is dealt with, so that others need not deal with the same.
     """
 
     known: bool = False
@@ -58,7 +62,8 @@ class Host:
     credentials: Credentials | None = None
     looked_up: bool = False
     keys: dict[tuple[str, ...], TokenKey] = field(default_factory=dict)
-    sent: dict[tuple[str, ...], Token] = field(default_factory=dict)
+    sent: dict[tuple[str, ...], tuple[TokenKey, Token]] = field(default_factory=dict)
+    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Authorizer:
@@ -115,20 +120,27 @@ class Authorizer:
             RegistryError: The token endpoint refuses.
             ProtocolError: What it says is no token, or where it is is no place to send credentials to.
         """
+        if registry == REST:
+            someone = await self.credentials(self._config.packages_registry)
+            return None if someone is None else f"Bearer {plain_bearer(someone)}"
         host = self.host(registry)
         if host.direct:
-            return f"Bearer {direct_bearer(await self._credentials(registry, host))}"
+            return f"Bearer {direct_bearer(await self.credentials(registry))}"
         if host.challenge is None:
             return None
-        credentials = await self._credentials(registry, host)
+        credentials = await self.credentials(registry)
         if host.challenge.scheme == "basic":
             return None if credentials is None else basic_authorization(credentials)
         key = host.keys.get(scopes)
         if key is None:
             key = host.keys[scopes] = token_key(registry, credentials, scopes)
-        fetch = partial(self._fetch_token, registry, host.challenge, scopes, credentials)
-        token = host.sent[scopes] = await self._cache.get(key, fetch)
-        return f"Bearer {token.value.get_secret_value()}"
+        # What needs no scope of its own, such as a ping, asks for the one that is offered, as `docker login` does.
+        offered = host.challenge.parameters.get("scope", "")
+        wanted = scopes or tuple(offered.split())
+        fetch = partial(self._fetch_token, registry, host.challenge, wanted, credentials)
+        token = await self._cache.get(key, fetch)
+        host.sent[scopes] = key, token
+        return _bearer(token)
 
     async def refused(
         self, registry: str, scopes: tuple[str, ...], status: int, offered: Iterable[str], sent: str | None
@@ -147,35 +159,52 @@ class Authorizer:
         """
         host = self.host(registry)
         challenge = choose(parse_challenges(offered))
-        token = host.sent.pop(scopes, None)
-        if status == _DENIED and (token is None or not self._cache.is_shared(host.keys[scopes], token)):
+        async with host.renewing:
+            if status == _DENIED:
+                return self._refused_share(host, scopes, sent)
+            host.challenge = challenge or host.challenge
+            was_direct, host.direct = host.direct, False
+            if host.challenge is None:
+                return False
+            if was_direct or sent is None:
+                return host.challenge.scheme != "basic" or await self.credentials(registry) is not None
+            if sent != self._sent(host, scopes):
+                return True  # somebody else was refused the same, and has dealt with it
+            kept = host.sent.pop(scopes, None)
+            if kept is not None:
+                self._cache.invalidate(*kept)
+            is_new = host.credentials is not None and await self._look_again(registry, host)
+            return is_new or kept is not None
+
+    def _sent(self, host: Host, scopes: tuple[str, ...]) -> str | None:
+        """What `header` said last for these scopes, if it holds still."""
+        if host.challenge is not None and host.challenge.scheme == "basic":
+            return None if host.credentials is None else basic_authorization(host.credentials)
+        kept = host.sent.get(scopes)
+        return None if kept is None else _bearer(kept[1])
+
+    def _refused_share(self, host: Host, scopes: tuple[str, ...], sent: str | None) -> bool:
+        """Whether a 403 was about a token that was fetched for another repository; then this one gets its own."""
+        kept = host.sent.get(scopes)
+        if kept is None or sent != _bearer(kept[1]) or not self._cache.is_shared(*kept):
             return False
-        if challenge is not None:
-            host.challenge = challenge
-        if host.direct:
-            host.direct = False
-            return host.challenge is not None
-        if sent is None:
-            return challenge is not None and (
-                challenge.scheme != "basic" or await self._credentials(registry, host) is not None
-            )
-        if token is None:
-            return False
-        self._cache.invalidate(host.keys[scopes], token)
-        if host.credentials is not None:
-            await self._look_again(registry, host)
+        self._cache.invalidate(*kept)
         return True
 
-    async def _look_again(self, registry: str, host: Host) -> None:
-        """Ask the provider anew: a helper's or a workflow's token may have changed."""
+    async def _look_again(self, registry: str, host: Host) -> bool:
+        """Ask the provider anew: a helper's or a workflow's token may have changed. Whether it has."""
         await self._provider.invalidate(registry)
         credentials = await self._provider.get_credentials(registry)
-        if credentials != host.credentials:
-            host.credentials = credentials
-            host.keys.clear()
+        if credentials == host.credentials:
+            return False
+        host.credentials = credentials
+        host.keys.clear()
+        host.sent.clear()
+        return True
 
-    async def _credentials(self, registry: str, host: Host) -> Credentials | None:
+    async def credentials(self, registry: str) -> Credentials | None:
         """Who we are to a registry; looked up once."""
+        host = self.host(registry)
         if not host.looked_up:
             host.credentials = await self._provider.get_credentials(registry)
             host.looked_up = True
@@ -197,3 +226,8 @@ class Authorizer:
         )
         self._metrics.token_refreshed()
         return token
+
+
+def _bearer(token: Token) -> str:
+    """A token as it is sent; a secret."""
+    return f"Bearer {token.value.get_secret_value()}"

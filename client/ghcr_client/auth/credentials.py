@@ -1,19 +1,17 @@
-"""Credentials, and where they come from: given, in the environment, several places in turn, or none.
+"""Credentials: who somebody is to one registry, in the forms in which that is sent, and the registry's name.
 
-A provider is asked by a registry's name and gives its credentials to that registry alone. What a provider has is
-`SecretStr`: no repr, error or log line shows it. Files are read by `dockerconfig`, programs are run by `githubcli`.
-Sources: GitHub's documentation, "Working with the Container registry"; `reference/ghcr-wire.md` rows 2.4 and 2.16.
+Secrets are `SecretStr`: no repr, error or log line shows one. It does not know where credentials come from
+(`providers`). Base64 of the password, or `QQ==`, is a token of GHCR's without asking. Source: `reference/ghcr-wire.md`
+section 1, rows 0.8, 2.4 and 2.16.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 from base64 import b64encode
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -21,23 +19,21 @@ from ghcr_client.errors import ConfigError
 from ghcr_client.masking import shown
 from ghcr_client.refs import GHCR
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = [
+    "ANONYMOUS_BEARER",
     "DOCKER_HUB",
     "NO_USER",
-    "Anonymous",
-    "ChainCredentials",
-    "CredentialProvider",
     "Credentials",
-    "EnvironmentCredentials",
-    "StaticCredentials",
     "basic_authorization",
     "canonical_registry",
     "checked_registry",
+    "direct_bearer",
     "encoded",
+    "plain_bearer",
 ]
+
+ANONYMOUS_BEARER = "QQ=="
+"""What GHCR takes as nobody's token (`reference/ghcr-wire.md` section 1)."""
 
 DOCKER_HUB = "docker.io"
 """Docker Hub's name in references."""
@@ -46,7 +42,6 @@ NO_USER = "x-access-token"
 """The user of a token that came without one; GHCR ignores it (`reference/ghcr-wire.md` row 2.4)."""
 
 _HUB_NAMES = frozenset({"index.docker.io", "registry-1.docker.io"})
-_PAIRS = (("GHCR_USERNAME", "GHCR_TOKEN"), ("GITHUB_ACTOR", "GITHUB_TOKEN"))
 _EMPTY = SecretStr("")
 _SALT = secrets.token_bytes(16)
 _BEARER = re.compile(r"[!-~]+")
@@ -104,154 +99,6 @@ class Credentials:
         return {name: each.get_secret_value() if each is not None else "" for name, each in named.items()}
 
 
-@runtime_checkable
-class CredentialProvider(Protocol):
-    """Something that knows credentials."""
-
-    async def get_credentials(self, registry: str) -> Credentials | None:
-        """The credentials for a registry.
-
-        Args:
-            registry: Host and, where there is one, port, such as `ghcr.io`.
-
-        Returns:
-            They, or None where it has none for this registry.
-
-        Raises:
-            ConfigError: Where they come from cannot be used.
-        """
-
-    async def invalidate(self, registry: str) -> None:
-        """Forget what is remembered for a registry, because it was refused; the next question looks afresh.
-
-        Args:
-            registry: Host and, where there is one, port.
-        """
-
-
-class Anonymous:
-    """A provider that has nothing: whoever uses it is nobody."""
-
-    async def get_credentials(self, registry: str) -> Credentials | None:  # noqa: ARG002 - the protocol's
-        """None."""
-        return None
-
-    async def invalidate(self, registry: str) -> None:
-        """Nothing is remembered."""
-
-
-class StaticCredentials:
-    """Credentials that were given, for one registry and never for another.
-
-    Args:
-        username: The user's name; "" where there is only a token.
-        token: The token or password.
-        registry: Host and, where there is one, port.
-
-    Raises:
-        ConfigError: The token is empty, or the registry is not a host.
-
-    Example:
-        >>> import asyncio
-        >>> provider = StaticCredentials("octocat", "hunter2")
-        >>> asyncio.run(provider.get_credentials("quay.io")) is None
-        True
-    """
-
-    def __init__(self, username: str, token: str | SecretStr, registry: str = GHCR) -> None:
-        token = token if isinstance(token, SecretStr) else SecretStr(token)
-        if not token.get_secret_value():
-            raise ConfigError("the token is empty: pass one, or use Anonymous()")
-        self._registry = checked_registry(registry)
-        self._credentials = Credentials(username or NO_USER, token)
-
-    async def get_credentials(self, registry: str) -> Credentials | None:
-        """The credentials, if it is their registry."""
-        return self._credentials if canonical_registry(registry) == self._registry else None
-
-    async def invalidate(self, registry: str) -> None:
-        """Nothing changes: what was given stays."""
-
-
-class EnvironmentCredentials:
-    """Credentials in the environment: `GHCR_USERNAME` and `GHCR_TOKEN`, else `GITHUB_ACTOR` and `GITHUB_TOKEN`.
-
-    The token decides; empty variables are absent ones. Blanks and line breaks around a token are cut off. The variables
-    are read at each question.
-
-    Args:
-        registry: The only registry they are for: host and, where there is one, port.
-        environ: The environment; this process's own if None.
-
-    Raises:
-        ConfigError: The registry is not a host.
-
-    Example:
-        >>> import asyncio
-        >>> provider = EnvironmentCredentials(environ={"GITHUB_TOKEN": "hunter2"})
-        >>> asyncio.run(provider.get_credentials("ghcr.io")).username
-        'x-access-token'
-    """
-
-    def __init__(self, registry: str = GHCR, environ: Mapping[str, str] | None = None) -> None:
-        self._registry = checked_registry(registry)
-        self._environ = os.environ if environ is None else environ
-
-    async def get_credentials(self, registry: str) -> Credentials | None:
-        """What the first pair with a token says, if it is its registry."""
-        if canonical_registry(registry) != self._registry:
-            return None
-        for user, token in _PAIRS:
-            if secret := self._environ.get(token, "").strip():
-                return Credentials(self._environ.get(user, "").strip() or NO_USER, SecretStr(secret))
-        return None
-
-    async def invalidate(self, registry: str) -> None:
-        """Nothing is remembered."""
-
-
-class ChainCredentials:
-    """Several providers, asked in turn; the first that has credentials is believed.
-
-    A provider that fails is not passed over: its error is raised, because going on as somebody else, or as nobody,
-    would end in a refusal that nobody could explain. Providers behind the one that answers are not asked.
-
-    Args:
-        *providers: Whom to ask, in this order.
-
-    Example:
-        >>> import asyncio
-        >>> chain = ChainCredentials(Anonymous(), StaticCredentials("octocat", "hunter2"))
-        >>> asyncio.run(chain.get_credentials("ghcr.io")).username
-        'octocat'
-    """
-
-    def __init__(self, *providers: CredentialProvider) -> None:
-        self._providers = providers
-
-    async def get_credentials(self, registry: str) -> Credentials | None:
-        """The first credentials that a provider has.
-
-        Raises:
-            ConfigError: A provider that was asked cannot be used.
-        """
-        for provider in self._providers:
-            if found := await provider.get_credentials(registry):
-                return found
-        return None
-
-    async def invalidate(self, registry: str) -> None:
-        """Tell each provider, also after one failed; the first error is raised at the end."""
-        failed: list[Exception] = []
-        for provider in self._providers:
-            try:
-                await provider.invalidate(registry)
-            except Exception as error:  # noqa: BLE001 - all are told, then it is raised
-                failed.append(error)
-        if failed:
-            raise failed[0]
-
-
 def basic_authorization(credentials: Credentials) -> str:
     """The value of `Authorization` that says user and password; it is a secret.
 
@@ -271,6 +118,62 @@ def basic_authorization(credentials: Credentials) -> str:
     if not secret and credentials.identity_token is not None:
         secret = credentials.identity_token.get_secret_value()
     return "Basic " + b64encode(encoded(f"{credentials.username}:{secret}") or b"").decode("ascii")
+
+
+def direct_bearer(credentials: Credentials | None) -> str:
+    """The bearer that GHCR takes without its token endpoint: base64 of the password; it is a secret.
+
+    A fine-grained token, and one that is expired, is refused later than by the endpoint, and with other words.
+
+    Args:
+        credentials: Who asks, or None for nobody.
+
+    Returns:
+        What follows `Bearer`; a registry token as it is.
+
+    Raises:
+        ConfigError: There is nothing but an identity token, which only a token endpoint can use.
+
+    Example:
+        >>> direct_bearer(None)
+        'QQ=='
+    """
+    if credentials is None:
+        return ANONYMOUS_BEARER
+    if credentials.registry_token:
+        return credentials.registry_token.get_secret_value()
+    if credentials.password:
+        secret = encoded(credentials.password.get_secret_value()) or b""
+        return b64encode(secret).decode("ascii")
+    if credentials.identity_token:
+        raise ConfigError(
+            "an identity token cannot be sent to a registry directly: use the token endpoint, or a password"
+        )
+    return ANONYMOUS_BEARER
+
+
+def plain_bearer(credentials: Credentials) -> str:
+    """The bearer that GitHub's REST API takes: the token as it is; it is a secret.
+
+    Args:
+        credentials: Who asks.
+
+    Returns:
+        What follows `Bearer`.
+
+    Raises:
+        ConfigError: There is no token, or none that can be sent so.
+
+    Example:
+        >>> plain_bearer(Credentials(password=SecretStr("t0ken")))
+        't0ken'
+    """
+    secret = credentials.password.get_secret_value()
+    if not _BEARER.fullmatch(secret):
+        raise ConfigError(
+            "GitHub's REST API wants a personal access token (classic) or a workflow's token as the password"
+        )
+    return secret
 
 
 def canonical_registry(registry: str) -> str:

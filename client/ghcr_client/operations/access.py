@@ -10,20 +10,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ghcr_client.answers import header
-from ghcr_client.auth.tokens import delete, pull, push
+from ghcr_client.auth.scopes import delete, pull, push
 from ghcr_client.digests import Digest
-from ghcr_client.errors import InvalidManifest, InvalidReference, NotFound, ProtocolError, RegistryError
-from ghcr_client.manifests import ACCEPT, PULL_LIMIT, Manifest
+from ghcr_client.errors import (
+    GhcrError,
+    InvalidManifest,
+    InvalidReference,
+    NotFound,
+    ProtocolError,
+    RegistryError,
+    Unsupported,
+)
+from ghcr_client.manifests import ACCEPT, PULL_LIMIT, PUSH_LIMIT, Manifest
 from ghcr_client.masking import shown
-from ghcr_client.operations.base import Base
+from ghcr_client.operations.base import Base, deleted
 from ghcr_client.retries import is_temporary
-from ghcr_client.transport import Call
+from ghcr_client.transport import Answer, Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ghcr_client.packages import PackageVersions
     from ghcr_client.refs import ImageRef
-    from ghcr_client.transport import Answer
 
 __all__ = ["ManifestAccess"]
 
@@ -33,14 +41,17 @@ _ACCEPT = {"Accept": ", ".join(ACCEPT)}
 class ManifestAccess(Base):
     """The requests for manifests. They take references that were read, and have no spans of their own."""
 
+    _packages: PackageVersions
+
     async def _find(self, ref: ImageRef) -> Digest | None:
         """The digest of a manifest, or None where there is none; by GET where HEAD tells no digest or no reason."""
         try:
             answer = await self._transport.ask(
                 _call("manifest.head", "HEAD", ref, pull(ref.repository), _ACCEPT)
             )
-            said = header(answer.headers, "docker-content-digest")
-            return ref.digest or Digest(said)
+            said = Digest(header(answer.headers, "docker-content-digest"))
+            if ref.digest is None or said == ref.digest or said.algorithm != ref.digest.algorithm:
+                return ref.digest or said
         except NotFound:
             return None
         except InvalidReference:
@@ -58,8 +69,9 @@ class ManifestAccess(Base):
         """A manifest, verified."""
         answer = await self._transport.ask(_call("manifest.get", "GET", ref, pull(ref.repository), _ACCEPT))
         algorithm = ref.digest.algorithm if ref.digest else "sha256"
-        if ref.digest is not None:
-            ref.digest.verify(answer.body, what=f"the manifest {ref}")
+        for promised in (ref.digest, _promised(answer)):
+            if promised is not None:
+                promised.verify(answer.body, what=f"the manifest {ref}")
         manifest = Manifest.parse(answer.body, header(answer.headers, "content-type"), algorithm=algorithm)
         self._transport.metrics.manifest_pulled()
         return manifest
@@ -70,9 +82,21 @@ class ManifestAccess(Base):
             if ref.digest.algorithm == manifest.digest.algorithm:
                 raise InvalidManifest(f"{ref} is not the digest of the manifest, which has {manifest.digest}")
             ref.digest.verify(manifest.raw, what="the manifest")
+        if manifest.size > PUSH_LIMIT:
+            raise InvalidManifest(f"{ref} has {manifest.size} bytes; registries take at most {PUSH_LIMIT}")
         headers = {"Content-Type": manifest.media_type}
         call = _call("manifest.put", "PUT", ref, push(ref.repository), headers, body=manifest.raw)
-        answer = await self._transport.ask(call)
+        try:
+            answer = await self._transport.ask(call)
+        except GhcrError as error:
+            # The answer may be lost, and the manifest be there.
+            if not is_temporary(error) or not await self._holds(ref, manifest):
+                raise
+            return Answer(_CREATED, {}, b"", self._transport.base(ref.registry))
+        if answer.status != _CREATED and not await self._holds(ref, manifest):
+            raise ProtocolError(
+                f"{ref.registry} answered {answer.status} to a manifest, and does not have it as {ref}"
+            )
         said = header(answer.headers, "docker-content-digest")
         if said.startswith(f"{manifest.digest.algorithm}:") and said != manifest.digest:
             raise ProtocolError(
@@ -81,11 +105,37 @@ class ManifestAccess(Base):
         self._transport.metrics.manifest_pushed()
         return answer
 
+    async def _holds(self, ref: ImageRef, manifest: Manifest) -> bool:
+        """Whether a registry has a manifest by this name; False where that cannot be told."""
+        try:
+            found = await self._find(ref)
+        except GhcrError:
+            return False
+        return found is not None and found in (manifest.digest, ref.digest)
+
     async def _delete(self, ref: ImageRef) -> None:
-        """Delete by digest or tag."""
-        await self._transport.ask(_call("manifest.delete", "DELETE", ref, delete(ref.repository)))
+        """Delete by digest or tag; a digest of GHCR's, which refuses that, as a version of its package."""
+        try:
+            await self._delete_here(ref)
+        except Unsupported:
+            if ref.digest is None or not self._packages.serves(ref.registry):
+                raise
+            await self._packages.delete(ref.repository, ref.digest)
+
+    async def _delete_here(self, ref: ImageRef) -> None:
+        """Delete in the registry itself."""
+        await deleted(self._transport, _call("manifest.delete", "DELETE", ref, delete(ref.repository)))
 
 
+def _promised(answer: Answer) -> Digest | None:
+    """The digest that an answer claims for its body; None where it claims none that is known."""
+    try:
+        return Digest(header(answer.headers, "docker-content-digest"))
+    except InvalidReference:
+        return None
+
+
+_CREATED = 201
 _DONE = frozenset({200, 201, 202, 204})
 _FOUND = frozenset({200})
 

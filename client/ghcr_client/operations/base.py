@@ -6,19 +6,24 @@ It knows no operation.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from ghcr_client.errors import NotFound, ServerError, TransportError
 from ghcr_client.refs import ImageRef
+from ghcr_client.retries import repeated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
 
     from ghcr_client.settings import GhcrConfig
-    from ghcr_client.transport import Transport
+    from ghcr_client.transport import Call, Transport
 
-__all__ = ["Base", "gathered"]
+__all__ = ["Base", "deleted", "gathered"]
 
 T = TypeVar("T")
+
+_NOTHING_DONE = 503
 
 
 class Base:
@@ -38,10 +43,40 @@ class Base:
 
         Raises:
             InvalidReference: The text is not a reference.
+
+        Example:
+            client.ref("acme/app").tag  # 'latest'
         """
         return (
             ref if isinstance(ref, ImageRef) else ImageRef.parse(ref, registry=self.config.default_registry)
         )
+
+
+async def deleted(transport: Transport, call: Call) -> None:
+    """Delete; after an answer that was lost, that there is nothing any more is what was wanted.
+
+    Args:
+        transport: What sends.
+        call: What to delete.
+
+    Raises:
+        NotFound: There was nothing.
+        GhcrError: As `Transport.ask` does.
+    """
+    doubtful = False
+
+    async def attempt() -> None:
+        nonlocal doubtful
+        try:
+            await transport.ask(replace(call, retry=False))
+        except NotFound:
+            if not doubtful:
+                raise
+        except (TransportError, ServerError) as error:
+            doubtful = doubtful or getattr(error, "status", 0) != _NOTHING_DONE
+            raise
+
+    await repeated(attempt, transport.config.max_retries, transport.clock)
 
 
 async def gathered(tasks: Iterable[Awaitable[T]], most: int) -> list[T]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ghcr_client.auth.tokens import delete
+from ghcr_client.auth.scopes import delete
 from ghcr_client.digests import Digest
+from ghcr_client.operations.base import deleted
 from ghcr_client.operations.downloads import DownloadOperations
 from ghcr_client.operations.uploads import UploadOperations
 from ghcr_client.tracing import span
@@ -35,10 +36,16 @@ class BlobOperations(DownloadOperations, UploadOperations):
             BlobUnknown: The repository has no such blob.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            blob = await client.upload_blob("acme/app", b"hello")
+            await client.delete_blob("acme/app", blob.digest)
+            await client.blob_exists("acme/app", blob.digest)  # False
         """
         ref, wanted = self.ref(ref), Digest(digest)
         with span("delete_blob", image=ref.name, digest=wanted):
-            await self._transport.ask(
+            await deleted(
+                self._transport,
                 Call(
                     operation="blob.delete",
                     method="DELETE",
@@ -46,5 +53,5 @@ class BlobOperations(DownloadOperations, UploadOperations):
                     target=f"/v2/{ref.repository}/blobs/{wanted}",
                     scopes=(delete(ref.repository),),
                     ok=frozenset({200, 202, 204}),
-                )
+                ),
             )

@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ghcr_client.answers import header
-from ghcr_client.auth.tokens import push
-from ghcr_client.errors import InvalidRange, RegistryError
+from ghcr_client.auth.scopes import push
+from ghcr_client.errors import InvalidRange, ProtocolError, RegistryError
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.redirects import target_of
 from ghcr_client.transport import Call
@@ -32,6 +32,8 @@ OCTETS = "application/octet-stream"
 _MIB = 1024 * 1024
 _KNOWN = {"ghcr.io": 4 * _MIB}
 _LARGEST = 64 * _MIB
+_SMALLEST = 64 * 1024
+_MOST_PARTS = 32
 _SAID = re.compile(r"limit of (\d{1,6}(?:\.\d{1,4})?) ?(KiB|MiB|GiB|KB|MB|GB)")
 _UNITS = {"KiB": 1024, "MiB": _MIB, "GiB": 1024 * _MIB, "KB": 1000, "MB": 1000**2, "GB": 1000**3}
 _TAKEN = frozenset({200, 201, 202, 204})
@@ -100,7 +102,7 @@ class ChunkLimits:
         if said is None:
             return False
         most = int(float(said[1]) * _UNITS[said[2]])
-        if most < 1 or (self.most is not None and most >= self.most):
+        if most < _SMALLEST or (self.most is not None and most >= self.most):
             return False
         self.most = most
         return True
@@ -124,7 +126,7 @@ class Session:
         self._ref = ref
         self.url = str(target_of(answer.url, header(answer.headers, "location")))
         least = header(answer.headers, "oci-chunk-min-length")
-        self.least = min(int(least), _LARGEST) if least.isascii() and least.isdigit() else 1
+        self.least = min(int(least[:18]), _LARGEST) if least.isascii() and least.isdigit() else 1
 
     def follow(self, answer: Answer) -> None:
         """Go on where an answer says; one without a `Location` changes nothing."""
@@ -146,8 +148,12 @@ class Session:
         at = start
         async for chunk in sized(pieces, max(size, self.least)):
             end = at + len(chunk)
-            while at < end:
+            for _ in range(_MOST_PARTS):
                 at = await self._send_chunk(chunk[at - end :], at)
+                if at == end:
+                    break
+            else:
+                raise ProtocolError(f"{self._ref.registry} takes a chunk in more than {_MOST_PARTS} parts")
 
     async def send_whole(self, body: Body) -> None:
         """Send all of the content in one request without a range, which no registry limits.

@@ -61,31 +61,41 @@ class CopyOperations(ImageOperations):
             ManifestUnknown: There is no such image, or none for one of the platforms.
             RegistryError: A registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.copy_image("acme/app:v1", "acme/mirror:v1", platforms=["linux/amd64"])  # 'sha256:…'
         """
         origin, goal = self.ref(source), self.ref(target)
-        with span("copy_image", image=origin, target=str(goal)):
+        with span("copy_image", image=origin, target=str(goal)) as here:
             manifest = await self._pull(origin)
+            here.set_attribute("media_type", manifest.media_type)
             if platforms is not None:
                 manifest = _filtered(origin, manifest, platforms)
             if await self._find(goal) != manifest.digest:
                 await self._copy_tree(origin, goal, manifest, progress=progress)
             subjects = _subjects(manifest)
             if referrers:
+                seen = set(subjects)
                 for subject in subjects:
-                    await self._copy_referrers(origin, goal, subject, _DEEPEST)
+                    await self._copy_referrers(origin, goal, subject, seen, _DEEPEST)
             if digest_tags:
                 await self._copy_digest_tags(origin, goal, subjects)
             return manifest.digest
 
-    async def _copy_referrers(self, origin: ImageRef, goal: ImageRef, subject: Digest, depth: int) -> None:
+    async def _copy_referrers(
+        self, origin: ImageRef, goal: ImageRef, subject: Digest, seen: set[Digest], depth: int
+    ) -> None:
         """Copy what is about a manifest, and what is about that."""
         for each in await self._referrers_of(origin, subject):
+            if each.digest in seen:
+                continue
+            seen.add(each.digest)
             there = goal.with_digest(each.digest, keep_tag=False)
             manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
             # Pushed although it may be there: then it is listed there, too.
             await self._copy_tree(origin, there, manifest)
             if depth > 1:
-                await self._copy_referrers(origin, goal, each.digest, depth - 1)
+                await self._copy_referrers(origin, goal, each.digest, seen, depth - 1)
 
     async def _copy_digest_tags(self, origin: ImageRef, goal: ImageRef, subjects: tuple[Digest, ...]) -> None:
         """Copy the tags that are made of a digest and an ending."""

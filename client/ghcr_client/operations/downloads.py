@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from ghcr_client.auth.tokens import pull
+from ghcr_client.auth.scopes import pull
 from ghcr_client.digests import Digest
 from ghcr_client.errors import DigestMismatch, GhcrError, RegistryError, TransportError
 from ghcr_client.layout.pending import PendingFile
@@ -57,6 +57,10 @@ class DownloadOperations(Base):
             ProtocolError: It has more bytes than `limit`; use `download_blob`.
             RegistryError: The registry refuses.
             TransportError: The connection broke off more often than `max_retries`.
+
+        Example:
+            blob = await client.upload_blob("acme/app", b"hello")
+            await client.get_blob("acme/app", blob.digest)  # b'hello'
         """
         ref, wanted, sink = self.ref(ref), Digest(digest), Memory()
         with span("get_blob", image=ref.name, digest=wanted):
@@ -94,6 +98,10 @@ class DownloadOperations(Base):
             RegistryError: The registry refuses.
             TransportError: The connection broke off more often than `max_retries` without a mebibyte in between.
             OSError: The file cannot be written.
+
+        Example:
+            blob = await client.upload_blob("acme/app", b"hello")
+            await client.download_blob("acme/app", blob.digest, "hello.txt")  # 5
         """
         ref, wanted = self.ref(ref), Digest(digest)
         with span("download_blob", image=ref.name, digest=wanted):
@@ -117,13 +125,15 @@ class DownloadOperations(Base):
 
     async def _download(self, ref: ImageRef, receiving: Receiving) -> None:
         """Bring a blob here, in as many tries as it takes."""
-        tries = 0
+        tries, furthest = 0, receiving.done
         while True:
-            before = receiving.done
             try:
                 await self._download_more(ref, receiving)
             except (RegistryError, TransportError, DigestMismatch) as error:
-                tries = 1 if receiving.done - before >= _GOOD_PROGRESS else tries + 1
+                tries += 1
+                # Only what nobody came to before counts: a server might break off for ever at the same place.
+                if receiving.done - furthest >= _GOOD_PROGRESS:
+                    tries, furthest = 1, receiving.done
                 if tries > self.config.max_retries or not receiving.may_go_on(error):
                     raise
                 await self._pause(tries, error)
@@ -155,6 +165,8 @@ class DownloadOperations(Base):
                     async for batch, _ in batches(response):
                         for piece in batch:
                             at += len(piece)
+                            if at > size:
+                                raise DigestMismatch(digest, f"more than {size} bytes", what=f"blob {digest}")
                             yield piece
                 if at < size:
                     raise TransportError(f"{digest} broke off after {at} of {size} bytes")  # noqa: TRY301

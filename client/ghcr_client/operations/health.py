@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ghcr_client.errors import GhcrError
+from ghcr_client.errors import Denied, GhcrError, Unauthorized
 from ghcr_client.masking import shown
 from ghcr_client.operations.base import Base
 from ghcr_client.tracing import span
@@ -56,6 +56,10 @@ class HealthOperations(Base):
 
         Returns:
             How it is.
+
+        Example:
+            health = await client.health_check()
+            health.ok  # True
         """
         registry = (registry or self.config.default_registry).lower()
         clock, limiter = self._transport.clock, self._transport.limiter
@@ -67,6 +71,9 @@ class HealthOperations(Base):
                 )
             except asyncio.CancelledError:
                 raise
+            except (Unauthorized, Denied) as failure:
+                # To say so to nobody is the answer of a registry that is well.
+                error = None if await self._transport.is_anonymous(registry) else str(failure)
             except GhcrError as failure:
                 error = str(failure)
             except Exception as failure:  # noqa: BLE001 - a check that fails is an answer, whatever failed

@@ -12,10 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
+from ghcr_client import layout as layouts
+from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object
 from ghcr_client.errors import InvalidManifest
 from ghcr_client.images import Image
-from ghcr_client.layout import LayoutDirectory, open_local, write_docker_archive, write_layout_archive
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
 from ghcr_client.operations.base import gathered
@@ -26,16 +27,19 @@ from ghcr_client.operations.trees import Pushing, TreeOperations
 from ghcr_client.platforms import Platform
 from ghcr_client.progress import Progress
 from ghcr_client.tracing import span
+from ghcr_client.transport import JSON_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ghcr_client.digests import Digest
-    from ghcr_client.layout import LocalImages
+    from ghcr_client.layout import LayoutDirectory, LocalImages
     from ghcr_client.progress import ProgressCallback
     from ghcr_client.refs import ImageRef
 
 __all__ = ["Format", "ImageOperations"]
+
+_DEEPEST = 8
+"""How many indexes within indexes are followed."""
 
 Format = Literal["oci", "oci-archive", "docker-archive"]
 """What `pull_image` writes: a layout in a directory, a tar of one, or what `docker load` reads."""
@@ -70,12 +74,17 @@ class ImageOperations(TreeOperations, BlobOperations):
             DigestMismatch: A file is not what its manifest says; the image was not pushed.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            image = await Image.build(["layer.tar"], platform="linux/amd64", config={"Cmd": ["/app"]})
+            await client.push_image("acme/app:v3", image)  # 'sha256:…'
         """
         ref = self.ref(ref)
-        with span("push_image", image=ref):
+        with span("push_image", image=ref) as here:
             if isinstance(image, (str, os.PathLike)):
-                image = await asyncio.to_thread(open_local, image)
+                image = await asyncio.to_thread(layouts.open_local, image)
             manifest = image.manifest if isinstance(image, Image) else await image.manifest(name)
+            here.set_attribute("media_type", manifest.media_type)
             manifest.validate()
             pushing = Pushing(
                 target=ref,
@@ -117,24 +126,29 @@ class ImageOperations(TreeOperations, BlobOperations):
             RegistryError: The registry refuses.
             TransportError: There is no answer.
             OSError: The target cannot be written.
+
+        Example:
+            await client.pull_image("acme/app:v1", "app.tar", platform="linux/amd64", format="docker-archive")
+            Path("app.tar").exists()  # True
         """
         ref = self.ref(ref)
-        with span("pull_image", image=ref):
+        with span("pull_image", image=ref) as here:
             manifest = await (
                 self._pull(ref) if platform is None else self.get_platform_manifest(ref, platform)
             )
+            here.set_attribute("media_type", manifest.media_type)
             path = Path(target)
             if format == "docker-archive":
                 await self._save(ref, manifest, path, progress)
             elif format == "oci":
                 await self._lay_out(
-                    ref, manifest, await asyncio.to_thread(LayoutDirectory.create, path), progress
+                    ref, manifest, await asyncio.to_thread(layouts.LayoutDirectory.create, path), progress
                 )
             else:
                 with TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:40]}.") as folder:
-                    layout = LayoutDirectory.create(folder)
+                    layout = layouts.LayoutDirectory.create(folder)
                     await self._lay_out(ref, manifest, layout, progress)
-                    await write_layout_archive(layout, path)
+                    await layouts.write_layout_archive(layout, path)
             return manifest
 
     async def _save(
@@ -147,16 +161,16 @@ class ImageOperations(TreeOperations, BlobOperations):
         if isinstance(document, ImageManifest):
             config = await self.get_blob(ref, document.config.digest)
             layers = [remote.source(each) for each in document.layers]
-        await write_docker_archive(path, manifest, config, layers, [ref] if ref.tag else [])
+        await layouts.write_docker_archive(path, manifest, config, layers, [ref] if ref.tag else [])
 
     async def _lay_out(
         self, ref: ImageRef, manifest: Manifest, layout: LayoutDirectory, progress: ProgressCallback | None
     ) -> None:
         """Put an image into a layout, and list it."""
         gate = asyncio.Semaphore(self.config.max_concurrency)
-        await self._lay_out_tree(ref, manifest, layout, gate, progress)
+        await self._lay_out_tree(ref, manifest, layout, gate, progress, seen={manifest.digest})
         descriptor = manifest.descriptor()
-        platform = await self._platform_of(ref, manifest) if not manifest.is_artifact else None
+        platform = None if manifest.is_artifact else await self._platform_of(ref, manifest, layout)
         if platform is not None:
             descriptor = descriptor.model_copy(update={"platform": platform})
         await layout.tag(descriptor, ref.tag)
@@ -168,12 +182,20 @@ class ImageOperations(TreeOperations, BlobOperations):
         layout: LayoutDirectory,
         gate: asyncio.Semaphore,
         progress: ProgressCallback | None,
+        *,
+        seen: set[Digest],
+        depth: int = _DEEPEST,
     ) -> None:
-        """Put a manifest into a layout, after all that it lists."""
+        """Put a manifest into a layout, after all that it lists; what several indexes list, once."""
+        if depth == 0:
+            raise InvalidManifest(f"{ref} is an index of indexes, more than {_DEEPEST} deep")
 
         async def child(descriptor: Descriptor) -> None:
+            if descriptor.digest in seen:
+                return
+            seen.add(descriptor.digest)
             inner = await self._pull(ref.with_digest(descriptor.digest, keep_tag=False))
-            await self._lay_out_tree(ref, inner, layout, gate, progress)
+            await self._lay_out_tree(ref, inner, layout, gate, progress, seen=seen, depth=depth - 1)
 
         async def blob(descriptor: Descriptor) -> None:
             async with gate:
@@ -219,6 +241,9 @@ class ImageOperations(TreeOperations, BlobOperations):
             ManifestUnknown: One of them does not exist.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.push_index("acme/app:both", ["acme/app:v1", "acme/app:v2"])  # 'sha256:…'
         """
         ref = self.ref(ref)
         with span("push_index", image=ref):
@@ -242,12 +267,25 @@ class ImageOperations(TreeOperations, BlobOperations):
         platform = await self._platform_of(image, manifest)
         return (manifest.descriptor().model_copy(update={"platform": platform}),)
 
-    async def _platform_of(self, ref: ImageRef, manifest: Manifest) -> Platform | None:
+    async def _configuration(
+        self, ref: ImageRef, config: Descriptor, layout: LayoutDirectory | None
+    ) -> bytes:
+        """A configuration: out of the layout that it was just pulled into, where that is right, or pulled."""
+        if layout is not None and config.size <= JSON_LIMIT and layout.has(config):
+            raw = b"".join([piece async for piece in layout.source(config).read()])
+            if Digest.of(raw, config.digest.algorithm) == config.digest:
+                return raw
+        return await self.get_blob(ref, config.digest)
+
+    async def _platform_of(
+        self, ref: ImageRef, manifest: Manifest, layout: LayoutDirectory | None = None
+    ) -> Platform | None:
         """What an image runs on, by its configuration; None where that does not say."""
         document = manifest.document
         if not isinstance(document, ImageManifest) or document.is_artifact:
             return None
-        config = json_object(await self.get_blob(ref, document.config.digest), f"the configuration of {ref}")
+        raw = await self._configuration(ref, document.config, layout)
+        config = json_object(raw, f"the configuration of {ref}")
         fields = {name: config.get(name) for name in ("os", "architecture", "variant", "os.version")}
         if not (fields["os"] and fields["architecture"]):
             return None

@@ -42,6 +42,9 @@ class ManifestOperations(ReferrerOperations):
             InvalidReference: The text is not a reference.
             RegistryError: The registry refuses, such as `Denied` for a package that this token may not read.
             TransportError: There is no answer.
+
+        Example:
+            await client.image_exists("acme/app:v1")  # True
         """
         ref = self.ref(ref)
         with span("image_exists", image=ref):
@@ -60,6 +63,9 @@ class ManifestOperations(ReferrerOperations):
             ManifestUnknown: There is no such tag.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.tag_digest("acme/app:v1")  # 'sha256:…'
         """
         ref = self.ref(ref)
         with span("tag_digest", image=ref):
@@ -84,6 +90,10 @@ class ManifestOperations(ReferrerOperations):
             InvalidManifest: What came is no manifest.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            manifest = await client.pull_manifest("acme/app:v1")
+            [str(each) for each in manifest.platforms]  # ['linux/amd64', 'linux/arm64']
         """
         ref = self.ref(ref)
         with span("pull_manifest", image=ref) as here:
@@ -104,12 +114,17 @@ class ManifestOperations(ReferrerOperations):
         Raises:
             ManifestUnknown: There is no such image, or nothing in it runs on that platform; the message lists what
             does. RegistryError: The registry refuses. TransportError: There is no answer.
+
+        Example:
+            manifest = await client.get_platform_manifest("acme/app:v1", "linux/arm64")
+            manifest.is_multi_arch  # False
         """
         ref = self.ref(ref)
-        with span("get_platform_manifest", image=ref):
+        with span("get_platform_manifest", image=ref) as here:
             manifest = await self._pull(ref)
             for _ in range(_DEEPEST):
                 if not isinstance(manifest.document, ImageIndex):
+                    here.set_attribute("media_type", manifest.media_type)
                     return manifest
                 chosen = manifest.document.select(platform)
                 if chosen is None:
@@ -135,6 +150,10 @@ class ManifestOperations(ReferrerOperations):
             ManifestUnknown: There is no such image.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            size = await client.image_size("acme/app:v1", platform="linux/amd64")
+            size < 4096  # True
         """
         ref = self.ref(ref)
         with span("image_size", image=ref):
@@ -174,6 +193,12 @@ class ManifestOperations(ReferrerOperations):
             InvalidContent: The registry misses what it lists, or does not take it.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            config = await client.upload_blob("acme/app", b"{}", media_type="application/vnd.oci.empty.v1+json")
+            text = await client.upload_blob("acme/app", b"hello", media_type="text/plain")
+            document = ImageManifest(artifact_type="text/plain", config=config, layers=(text,))
+            await client.push_manifest("acme/app:hello", Manifest.build(document))  # 'sha256:…'
         """
         ref = self.ref(ref)
         with span("push_manifest", image=ref, media_type=manifest.media_type):
@@ -181,20 +206,28 @@ class ManifestOperations(ReferrerOperations):
             return await self._push(ref, manifest)
 
     async def delete_image(self, ref: ImageRef | str) -> None:
-        """Delete a manifest, and all tags that name it.
+        """Delete a manifest, and all tags that name it; on GHCR, by GitHub's REST API.
+
+        What an index lists stays, and an index that lists this one is broken by it: nobody checks that.
 
         Args:
             ref: The image. Of a tag, what it names now is deleted.
 
         Raises:
-            Unsupported: The registry does not delete so. GHCR does not: its packages are deleted by GitHub's REST API.
+            Unsupported: The registry deletes nothing.
+            NotDeletable: GitHub keeps this version: the last one with a tag, or one that too many have downloaded.
             ManifestUnknown: There is no such image.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.delete_image("acme/app:v1")
+            await client.image_exists("acme/app:v1")  # False
         """
         ref = self.ref(ref)
-        with span("delete_image", image=ref):
+        with span("delete_image", image=ref) as here:
             manifest = await self._pull(ref)
+            here.set_attribute("media_type", manifest.media_type)
             await self._delete(ref.with_digest(manifest.digest, keep_tag=False))
             if manifest.subject is not None:
                 await self._forget_referrer(ref, manifest)

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from ghcr_client.errors import DigestMismatch, InvalidRange, ProtocolError, TransportError, UploadError
 from ghcr_client.hashing import SMALL, Hasher
+from ghcr_client.memory import keep_freed_memory
 from ghcr_client.progress import Progress
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.retries import is_temporary
@@ -29,6 +30,7 @@ __all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", 
 WHOLE, PART = 200, 206
 
 _BATCH = 1024 * 1024
+_MOST_PIECES = 256
 
 
 class Sink(Protocol):
@@ -164,6 +166,8 @@ class Receiving:
             DigestMismatch: More came than there should be.
             OSError: It cannot be written.
         """
+        if self._size is None or self._size > _BATCH:
+            keep_freed_memory()
         loop = asyncio.get_running_loop()
         working: asyncio.Future[None] | None = None
         try:
@@ -238,7 +242,7 @@ def part_from(response: aiohttp.ClientResponse, digest: Digest, start: int) -> C
 
 
 async def batches(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[list[bytes], int]]:
-    """A body in lists of pieces that make a mebibyte or more together.
+    """A body in lists of pieces that make a mebibyte or more together, or less where the pieces are many.
 
     Args:
         response: Whose body.
@@ -252,13 +256,21 @@ async def batches(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[list[
     batch: list[bytes] = []
     size = 0
     while True:
-        with translated(response.url):
-            piece = await response.content.readany()
+        try:
+            with translated(response.url):
+                # As they came: to join them would copy every byte, into memory that is fresh and dear each time.
+                piece, ends_chunk = await response.content.readchunk()
+        except TransportError:
+            if batch:
+                yield batch, size  # so that the next try has less to ask for
+            raise
         if not piece:
+            if ends_chunk:
+                continue
             break
         batch.append(piece)
         size += len(piece)
-        if size >= _BATCH:
+        if size >= _BATCH or len(batch) >= _MOST_PIECES:
             yield batch, size
             batch, size = [], 0
     if batch:

@@ -1,10 +1,10 @@
 """Referrers: what is about an image, found by the registry's API or by the fallback tag, and kept findable.
 
 GHCR has no referrers API, so that each client has to keep an index under the tag `sha256-<hex>` of the subject. Two
-writers of one process wait for each other; what another process writes in between is seen by reading again, and put
-right. What an answer claims is not enough: some registries answer the path without serving it, and some send
-`OCI-Subject` untruthfully. Source: distribution specification, sections "Listing Referrers" and "Pushing Manifests
-with Subject"; `reference/ registry-clients.md` sections 1.3 and 2, rows 5 and 6.
+writers of one process wait for each other; what another process writes in between is seen by reading again, at once
+and after a pause, and put right. What an answer claims is not enough: some registries answer the path without serving
+it, and some send `OCI-Subject` untruthfully. Source: distribution specification, sections "Listing Referrers" and
+"Pushing Manifests with Subject"; `reference/registry-clients.md` sections 1.3 and 2, rows 5 and 6.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ghcr_client.answers import header
-from ghcr_client.auth.tokens import pull
+from ghcr_client.auth.scopes import pull
 from ghcr_client.documents import next_page
 from ghcr_client.errors import InvalidManifest, NotFound, ProtocolError, RegistryError
 from ghcr_client.manifests import PULL_LIMIT, Manifest
@@ -34,8 +34,11 @@ __all__ = ["ReferrerOperations", "fallback_tag"]
 
 _KNOWN_FOR = 300.0
 _MOST_PAGES = 1000
+_MOST_REFERRERS = 100_000
 _MOST_REPAIRS = 10
 _FALLBACK_LIMIT = 4096
+_SHORTEST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
 
 
 def fallback_tag(digest: Digest) -> str:
@@ -55,11 +58,43 @@ def fallback_tag(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.hex}"[:128]
 
 
+class _Kept:
+    """One fallback index that this client writes: one task at a time, and what it has put there is looked after.
+
+    Attributes:
+        ours: What this client has listed there.
+        waiting: How many tasks wait for their turn.
+    """
+
+    def __init__(self) -> None:
+        self.ours: dict[Digest, Descriptor] = {}
+        self.waiting = 0
+        self._lock = asyncio.Lock()
+
+    async def __aenter__(self) -> None:
+        self.waiting += 1
+        try:
+            await self._lock.acquire()
+        finally:
+            self.waiting -= 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def follow(self, guarded: Iterable[Digest], listed: Iterable[Descriptor], before: ImageIndex) -> None:
+        """Remember what a writing has added, and forget what it has taken away."""
+        now = {each.digest: each for each in listed}
+        for digest in {*guarded, *self.ours} - set(now):
+            self.ours.pop(digest, None)
+        known = {each.digest for each in before.manifests}
+        self.ours.update((digest, each) for digest, each in now.items() if digest not in known)
+
+
 class ReferrerOperations(ManifestAccess):
     """The operations on referrers."""
 
     _referrers_api: dict[tuple[str, str], tuple[bool, float]]
-    _referrer_locks: dict[tuple[str, str, str], asyncio.Lock]
+    _referrer_locks: dict[tuple[str, str, str], _Kept]
 
     async def list_referrers(
         self, ref: ImageRef | str, *, artifact_type: str | None = None
@@ -78,6 +113,12 @@ class ReferrerOperations(ManifestAccess):
             ProtocolError: The list cannot be read, or never ends.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            subject = (await client.pull_manifest("acme/app:v1")).descriptor()
+            sbom = await Image.artifact("application/spdx+json", [b"{}"], subject=subject)
+            await client.push_image(f"acme/app@{sbom.manifest.digest}", sbom)
+            [each.artifact_type for each in await client.list_referrers("acme/app:v1")]  # ['application/spdx+json']
         """
         ref = self.ref(ref)
         with span("list_referrers", image=ref):
@@ -120,9 +161,13 @@ class ReferrerOperations(ManifestAccess):
             page, target = await self._page(ref, target or "")
             fresh = [each for each in page if each.digest not in found]
             found.update((each.digest, each) for each in fresh)
+            if len(found) > _MOST_REFERRERS:
+                break
             if target is None or (page and not fresh):
                 return list(found.values())
-        raise ProtocolError(f"the referrers of {subject} take more than {_MOST_PAGES} pages")
+        raise ProtocolError(
+            f"{subject} has more than {_MOST_REFERRERS} referrers, or more than {_MOST_PAGES} pages of them"
+        )
 
     async def _page(self, ref: ImageRef, target: str) -> tuple[tuple[Descriptor, ...], str | None]:
         """One page of the API's list. What is no index is no list of referrers."""
@@ -187,25 +232,40 @@ class ReferrerOperations(ManifestAccess):
         holds: Callable[[tuple[Descriptor, ...]], bool],
     ) -> None:
         """Change the index under a fallback tag, and see that it stays changed, also where others write to it."""
-        lock = self._referrer_locks.setdefault((ref.registry, ref.repository, subject), asyncio.Lock())
-        async with lock:
-            ours: dict[Digest, Descriptor] = {}
+        kept = self._referrer_locks.setdefault((ref.registry, ref.repository, subject), _Kept())
+        async with kept:
+            guarded, written, settled = dict(kept.ours), False, False
+            clock = self._transport.clock
             for _ in range(_MOST_REPAIRS):
+                began = clock.monotonic()
                 index = await self._fallback_index(ref, subject) or ImageIndex(media_type=OCI_INDEX)
-                # What stood there when we wrote, and vanished when another one wrote, is put back.
-                lost = tuple(
-                    each for digest, each in ours.items() if digest not in {e.digest for e in index.manifests}
-                )
-                if ours and holds(index.manifests) and not lost:
-                    return
+                lost = await self._lost(ref, guarded, index)
+                if written and holds(index.manifests) and not lost:
+                    # Somebody who read before we wrote may write only now. Who waits here for us looks again anyway.
+                    if settled or kept.waiting:
+                        return
+                    settled = True
+                    await clock.sleep(_pause(clock.monotonic() - began) * (1 + clock.jitter()))
+                    continue
                 listed = change((*index.manifests, *lost))
-                if not ours and listed == index.manifests:
+                if not written and listed == index.manifests:
                     return
                 await self._put_index(ref, subject, index, listed)
-                ours = {each.digest: each for each in listed}
+                kept.follow(guarded, listed, index)
+                guarded = {each.digest: each for each in listed}
+                written, settled = True, False
         raise ProtocolError(
             f"the referrers of {subject} are changed by others without end; look at {ref.name} again"
         )
+
+    async def _lost(
+        self, ref: ImageRef, guarded: dict[Digest, Descriptor], index: ImageIndex
+    ) -> tuple[Descriptor, ...]:
+        """What stood there and vanished when somebody else wrote; what was deleted meanwhile is not lost."""
+        there = {each.digest for each in index.manifests}
+        missing = [each for digest, each in guarded.items() if digest not in there]
+        found = [await self._find(ref.with_digest(each.digest, keep_tag=False)) for each in missing]
+        return tuple(each for each, digest in zip(missing, found, strict=True) if digest is not None)
 
     async def _put_index(
         self, ref: ImageRef, subject: Digest, index: ImageIndex, listed: tuple[Descriptor, ...]
@@ -216,6 +276,11 @@ class ReferrerOperations(ManifestAccess):
         document = index.model_copy(update={"manifests": listed, "media_type": index.media_type or OCI_INDEX})
         raw = document.model_dump_json(by_alias=True, exclude_none=True).encode()
         await self._put(ref.with_tag(fallback_tag(subject)), Manifest.parse(raw, document.media_type))
+
+
+def _pause(round_trip: float) -> float:
+    """Seconds in which another writer, as slow as we are, is done with what it had begun when we wrote."""
+    return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, 3 * round_trip))
 
 
 def _path(ref: ImageRef, subject: Digest) -> str:
@@ -241,6 +306,8 @@ def described(manifest: Manifest) -> Descriptor:
     )
 
 
-def _with(listed: Iterable[Descriptor], entry: Descriptor) -> tuple[Descriptor, ...]:
-    """The list with an entry, which replaces an older one of the same digest."""
+def _with(listed: tuple[Descriptor, ...], entry: Descriptor) -> tuple[Descriptor, ...]:
+    """The list with an entry, which replaces an older one of the same digest; one that has it stays as it is."""
+    if entry in listed:
+        return listed
     return (*(each for each in listed if each.digest != entry.digest), entry)

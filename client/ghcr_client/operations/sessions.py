@@ -10,21 +10,35 @@ import contextlib
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ghcr_client.auth.tokens import pull, push
-from ghcr_client.errors import GhcrError, InvalidReference, NotFound, RegistryError, UploadUnknown
+from ghcr_client.answers import header
+from ghcr_client.auth.scopes import pull, push
+from ghcr_client.errors import (
+    Denied,
+    GhcrError,
+    InvalidReference,
+    InvalidUpload,
+    NotFound,
+    ProtocolError,
+    RegistryError,
+    Unauthorized,
+    UploadUnknown,
+)
+from ghcr_client.masking import shown
 from ghcr_client.operations.base import Base
 from ghcr_client.operations.chunks import OCTETS, Session, held
+from ghcr_client.redirects import target_of
 from ghcr_client.retries import is_temporary, wait_before
 from ghcr_client.transport import Call
 
 if TYPE_CHECKING:
     from ghcr_client.digests import Digest
     from ghcr_client.refs import ImageRef
-    from ghcr_client.transport import Body
+    from ghcr_client.transport import Answer, Body
 
 __all__ = ["SessionOperations"]
 
 _CREATED = 201
+_MOVED = frozenset({301, 302, 307, 308})
 
 
 class SessionOperations(Base):
@@ -38,17 +52,50 @@ class SessionOperations(Base):
             registry=ref.registry,
             target=f"/v2/{ref.repository}/blobs/{digest}",
             scopes=(pull(ref.repository),),
-            ok=frozenset({200, 202, 301, 302, 307, 308}),
+            ok=frozenset({200, 202}) | _MOVED,
             follow=False,
         )
         try:
-            await self._transport.ask(call)
+            answer = await self._transport.ask(call)
         except NotFound:
             return False
+        if answer.status in _MOVED:
+            target_of(answer.url, header(answer.headers, "location"))
+        _must_mean(answer, digest)
         return True
 
-    async def _begin(self, ref: ImageRef) -> Session:
-        """A new session."""
+    async def _has_blob_or_reason(self, ref: ImageRef, digest: Digest) -> bool:
+        """The same, where a refusal says why: that of HEAD has no body, and that of GET does."""
+        try:
+            return await self._has_blob(ref, digest)
+        except (Denied, Unauthorized) as error:
+            if error.message:
+                raise
+        call = Call(
+            operation="blob.get",
+            method="GET",
+            registry=ref.registry,
+            target=f"/v2/{ref.repository}/blobs/{digest}",
+            scopes=(pull(ref.repository),),
+            headers={"Range": "bytes=0-0"},
+            ok=frozenset({200, 206}) | _MOVED,
+            follow=False,
+        )
+        try:
+            async with self._transport.open(call):
+                return True
+        except NotFound:
+            return False
+
+    async def _is_there(self, ref: ImageRef, digest: Digest) -> bool:
+        """Whether a blob arrived after all; False where that cannot be told."""
+        try:
+            return await self._has_blob(ref, digest)
+        except GhcrError:
+            return False
+
+    async def _begin(self, ref: ImageRef, *, retry: bool = True) -> Session:
+        """A new session; whoever tries the whole upload again has this one tried once."""
         answer = await self._transport.ask(
             Call(
                 operation="upload.post",
@@ -58,6 +105,7 @@ class SessionOperations(Base):
                 scopes=(push(ref.repository),),
                 headers={"Content-Length": "0"},
                 ok=frozenset({202}),
+                retry=retry,
             )
         )
         return Session(self._transport, ref, answer)
@@ -98,7 +146,7 @@ class SessionOperations(Base):
         """The last request of an upload: with all of the content, or with none of it."""
         mark = "&" if "?" in session.url else "?"
         headers = {"Content-Type": OCTETS} if body else {"Content-Type": OCTETS, "Content-Length": "0"}
-        await self._transport.ask(
+        answer = await self._transport.ask(
             Call(
                 operation="upload.put",
                 method="PUT",
@@ -111,6 +159,14 @@ class SessionOperations(Base):
                 retry=False,
             )
         )
+        _must_mean(answer, digest)
+        # 201 is what the specification wants; whoever says something else, a proxy perhaps, has to show the blob.
+        if answer.status != _CREATED and not await self._is_there(ref, digest):
+            raise InvalidUpload(
+                f"the registry does not have {digest}, which it was sent",
+                status=answer.status,
+                operation="upload.put",
+            )
 
     async def _finish_surely(self, ref: ImageRef, session: Session, digest: Digest) -> None:
         """Finish an upload whose content was sent, also where the answer gets lost."""
@@ -121,11 +177,9 @@ class SessionOperations(Base):
             except GhcrError as error:
                 tries += 1
                 lost = is_temporary(error) or isinstance(error, UploadUnknown)
-                if not lost or tries > self.config.max_retries:
-                    raise
-                if await self._has_blob(ref, digest):
+                if lost and await self._is_there(ref, digest):
                     return
-                if isinstance(error, UploadUnknown):
+                if not lost or tries > self.config.max_retries or isinstance(error, UploadUnknown):
                     raise
                 clock = self._transport.clock
                 await clock.sleep(wait_before(tries, error, clock.jitter()))
@@ -163,3 +217,10 @@ class SessionOperations(Base):
         )
         with contextlib.suppress(GhcrError):
             await self._transport.ask(call)
+
+
+def _must_mean(answer: Answer, digest: Digest) -> None:
+    """Refuse an answer that names another blob than the one that was meant."""
+    said = header(answer.headers, "docker-content-digest")
+    if said.startswith(f"{digest.algorithm}:") and said != digest:
+        raise ProtocolError(f"{answer.url.host} was asked for {digest}, and answers for {shown(said, 150)}")

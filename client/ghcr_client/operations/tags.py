@@ -8,6 +8,7 @@ all; a link is followed on the same host only, and each tag is given once. Sourc
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,13 +16,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from ghcr_client.answers import header
-from ghcr_client.auth.tokens import pull
+from ghcr_client.auth.scopes import pull
 from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object, next_page
 from ghcr_client.errors import (
+    GhcrError,
     InvalidContent,
     InvalidReference,
-    ManifestUnknown,
     NotFound,
     ProtocolError,
     Unsupported,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 __all__ = ["Retagged", "TagOperations"]
 
 _MOST_PAGES = 10_000
+_MOST_TAGS = 1_000_000
+_LONGEST = 1024
+_OF_A_DIGEST = re.compile(r"(?:sha256-[0-9a-f]{64}|sha512-[0-9a-f]{121,128})(?:\.[a-z]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,16 @@ class Retagged:
 class TagOperations(ManifestOperations, UploadOperations):
     """The operations on tags."""
 
-    async def list_tags(self, repository: ImageRef | str, *, pattern: str | None = None) -> list[str]:
+    async def list_tags(
+        self, repository: ImageRef | str, *, pattern: str | None = None, hide_referrers: bool = False
+    ) -> list[str]:
         """All tags of a repository, from all pages.
 
         Args:
             repository: The repository; a tag or digest in it says nothing here.
             pattern: Only tags that fit, as file names do in a shell: `v1.*`, `*-alpine`.
+            hide_referrers: Leave out tags that are made of a digest, `sha256-…` and cosign's `sha256-….sig`: what is
+                about images is listed under them, and no image.
 
         Returns:
             The tags in the registry's order: on GHCR, the oldest first.
@@ -78,12 +86,21 @@ class TagOperations(ManifestOperations, UploadOperations):
             ProtocolError: The list cannot be read, or never ends.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.list_tags("acme/app", pattern="v*")  # ['v1', 'v2']
         """
         with span("list_tags", image=self.ref(repository).name):
-            return [tag async for tag in self.iter_tags(repository, pattern=pattern)]
+            found = self.iter_tags(repository, pattern=pattern, hide_referrers=hide_referrers)
+            return [tag async for tag in found]
 
     async def iter_tags(
-        self, repository: ImageRef | str, *, pattern: str | None = None, page_size: int | None = None
+        self,
+        repository: ImageRef | str,
+        *,
+        pattern: str | None = None,
+        page_size: int | None = None,
+        hide_referrers: bool = False,
     ) -> AsyncIterator[str]:
         """The tags of a repository, while its pages come.
 
@@ -91,6 +108,7 @@ class TagOperations(ManifestOperations, UploadOperations):
             repository: The repository; a tag or digest in it says nothing here.
             pattern: Only tags that fit, as file names do in a shell.
             page_size: How many tags a page; the registry's own number by default.
+            hide_referrers: Leave out tags that are made of a digest.
 
         Yields:
             Each tag once, in the registry's order.
@@ -100,6 +118,10 @@ class TagOperations(ManifestOperations, UploadOperations):
             ProtocolError: The list cannot be read, or never ends.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            async for tag in client.iter_tags("acme/app"):
+                print(tag)  # v1, v2
         """
         ref = self.ref(repository)
         query = f"?{urlencode({'n': page_size})}" if page_size else ""
@@ -108,8 +130,13 @@ class TagOperations(ManifestOperations, UploadOperations):
         for _ in range(_MOST_PAGES):
             fresh, target = await self._tag_page(ref, target or "", seen)
             for tag in fresh:
-                if pattern is None or fnmatchcase(tag, pattern):
+                hidden = hide_referrers and _OF_A_DIGEST.fullmatch(tag)
+                if not hidden and (pattern is None or fnmatchcase(tag, pattern)):
                     yield tag
+            if target is None and len(fresh) == page_size:
+                # A full page without a link: some registries cut the list, and say nothing of the rest.
+                rest = urlencode({"n": page_size, "last": fresh[-1]})
+                target = f"/v2/{ref.repository}/tags/list?{rest}"
             # A registry that links to the same page for ever brings nothing new.
             if target is None or not fresh:
                 return
@@ -126,10 +153,14 @@ class TagOperations(ManifestOperations, UploadOperations):
         )
         answer = await self._transport.ask(call)
         tags = json_object(answer.body, f"the tags of {ref.name}").get("tags")
-        if tags is not None and not (isinstance(tags, list) and all(isinstance(each, str) for each in tags)):
+        if tags is not None and not (
+            isinstance(tags, list) and all(isinstance(each, str) and each.isprintable() for each in tags)
+        ):
             raise ProtocolError(f"the tags of {ref.name} are not a list of texts")
         fresh = [tag for tag in dict.fromkeys(tags or ()) if tag not in seen]
         seen.update(fresh)
+        if len(seen) > _MOST_TAGS or any(len(tag) > _LONGEST for tag in fresh):
+            raise ProtocolError(f"the tags of {ref.name} are more than {_MOST_TAGS}, or longer than tags are")
         return fresh, next_page(answer.url, header(answer.headers, "link"))
 
     async def tag_image(self, ref: ImageRef | str, tag: str) -> Digest:
@@ -147,6 +178,9 @@ class TagOperations(ManifestOperations, UploadOperations):
             ManifestUnknown: There is no such image.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.tag_image("acme/app:v1", "stable")  # 'sha256:…'
         """
         ref = self.ref(ref)
         with span("tag_image", image=ref):
@@ -168,6 +202,10 @@ class TagOperations(ManifestOperations, UploadOperations):
             ManifestUnknown: There is no such image.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            moved = await client.retag("acme/app:v2", "v1")
+            await client.tag_image(f"acme/app@{moved.previous}", "v1")  # 'sha256:…'
         """
         ref = self.ref(ref)
         with span("retag", image=ref):
@@ -188,7 +226,8 @@ class TagOperations(ManifestOperations, UploadOperations):
         """Take a tag away, and leave the image.
 
         A registry that takes a tag away by DELETE is asked so. Of another, the tag is given to a throw-away manifest,
-        which is deleted by its digest: the tag goes with it, and the image stays.
+        which is deleted by its digest, on GHCR by GitHub's REST API: the tag goes with it, and the image stays. Where
+        that fails, the image gets its tag back.
 
         Args:
             ref: The tag.
@@ -196,10 +235,14 @@ class TagOperations(ManifestOperations, UploadOperations):
         Raises:
             InvalidReference: The reference names no tag.
             ManifestUnknown: There is no such tag.
-            Unsupported: The registry deletes nothing, as GHCR does: its packages are deleted by GitHub's REST API. The
-                tag is as it was.
+            Unsupported: The registry deletes nothing. The tag is as it was.
+            NotDeletable: It is the only tag of a package on GHCR. The tag is as it was.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            await client.delete_tag("acme/app:v1")
+            await client.list_tags("acme/app")  # ['v2']
         """
         ref = self.ref(ref)
         with span("delete_tag", image=ref):
@@ -213,8 +256,7 @@ class TagOperations(ManifestOperations, UploadOperations):
 
     async def _replace_and_delete(self, ref: ImageRef) -> None:
         """Take a tag away where DELETE takes digests only."""
-        if await self._find(ref) is None:
-            raise ManifestUnknown(f"{ref} does not exist", status=404, operation="manifest.delete")
+        image = await self._pull(ref)
         await self._must_delete(ref)
         empty = b"{}"
         config = Descriptor(media_type=EMPTY, digest=Digest.of(empty), size=len(empty))
@@ -224,10 +266,22 @@ class TagOperations(ManifestOperations, UploadOperations):
         notes = {"org.opencontainers.image.title": f"throw-away {secrets.token_hex(16)}"}
         throwaway = Manifest.build(ImageManifest(config=config, layers=(config,), annotations=notes))
         await self._put(ref, throwaway)
-        await self._delete(ref.with_digest(throwaway.digest, keep_tag=False))
+        try:
+            await self._delete(ref.with_digest(throwaway.digest, keep_tag=False))
+        except GhcrError:
+            with contextlib.suppress(GhcrError):
+                if await self._find(ref) == throwaway.digest:
+                    await self._put(ref, image)
+                    await self._delete(ref.with_digest(throwaway.digest, keep_tag=False))
+            raise
 
     async def _must_delete(self, ref: ImageRef) -> None:
         """Find out by a digest that nobody has whether the registry deletes at all, before anything is changed."""
         nobody = Digest.of(secrets.token_bytes(32))
-        with contextlib.suppress(NotFound):
-            await self._delete(ref.with_digest(nobody, keep_tag=False))
+        try:
+            with contextlib.suppress(NotFound):
+                await self._delete_here(ref.with_digest(nobody, keep_tag=False))
+        except Unsupported:
+            if not self._packages.serves(ref.registry):
+                raise
+            await self._packages.must_outlive(ref.repository, ref.reference)

@@ -69,7 +69,7 @@ class TreeOperations(TagOperations):
                 raise InvalidContent(
                     f"{ref} is an index of indexes, more than {_DEEPEST} deep", operation="manifest.put"
                 )
-            children = dict.fromkeys(manifest.document.manifests)
+            children = {each.digest: each for each in manifest.document.manifests}.values()
             await gathered(
                 (self._push_child(pushing, each, depth) for each in children), self.config.max_concurrency
             )

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ghcr_client.digests import Digest
-from ghcr_client.errors import DigestMismatch, GhcrError, InvalidUpload, UploadError, UploadUnknown
+from ghcr_client.errors import (
+    Denied,
+    DigestMismatch,
+    GhcrError,
+    InvalidContent,
+    InvalidUpload,
+    Unauthorized,
+    UploadError,
+    UploadUnknown,
+)
 from ghcr_client.hashing import Hasher, checked, digest_of
 from ghcr_client.models import Descriptor
 from ghcr_client.operations.chunks import OCTETS, ChunkLimits
@@ -102,10 +111,14 @@ class UploadOperations(SessionOperations):
             InvalidReference: It is not a digest.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            blob = await client.upload_blob("acme/app", b"hello")
+            await client.blob_exists("acme/app", blob.digest)  # True
         """
         ref, wanted = self.ref(ref), Digest(digest)
         with span("blob_exists", image=ref.name, digest=wanted):
-            return await self._has_blob(ref, wanted)
+            return await self._has_blob_or_reason(ref, wanted)
 
     async def mount_blob(self, ref: ImageRef | str, digest: str, source: ImageRef | str) -> bool:
         """Take a blob over from another repository of the same registry, without sending it.
@@ -122,6 +135,10 @@ class UploadOperations(SessionOperations):
             InvalidReference: A reference is none, or the two are on different registries.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            blob = await client.upload_blob("acme/base", b"hello")
+            await client.mount_blob("acme/app", blob.digest, "acme/base")  # True
         """
         ref, wanted, origin = self.ref(ref), Digest(digest), self.ref(source)
         with span("mount_blob", image=ref.name, digest=wanted):
@@ -161,10 +178,14 @@ class UploadOperations(SessionOperations):
             UploadError: The content changed, or has to be sent again and cannot be read again.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            layer = await client.upload_blob("acme/app", "layer.tar")
+            layer.size  # 10240
         """
         ref = self.ref(ref)
         source = source_of(content, digest=None if digest is None else Digest(digest))
-        with span("upload_blob", image=ref.name):
+        with span("upload_blob", image=ref.name, media_type=media_type):
             if source.size is None or (source.digest is None and not source.rewindable):
                 return await self._upload_stream(ref, source, media_type, progress)
             upload = await self._prepared(ref, source, progress)
@@ -198,9 +219,17 @@ class UploadOperations(SessionOperations):
             UploadError: The upload broke off, and the content cannot be read again.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+
+        Example:
+            async def log():
+                for number in range(3):
+                    yield b"entry %d;" % number
+
+            blob = await client.upload_blob_streaming("acme/app", log())
+            blob.size  # 24
         """
         ref = self.ref(ref)
-        with span("upload_blob_streaming", image=ref.name):
+        with span("upload_blob_streaming", image=ref.name, media_type=media_type):
             return await self._upload_stream(ref, source_of(content), media_type, progress)
 
     # What follows is for the other rooms, too.
@@ -214,7 +243,7 @@ class UploadOperations(SessionOperations):
 
     async def _upload(self, upload: Upload, mount_from: ImageRef | None = None) -> None:
         """See that a repository has a blob, with as few bytes sent as possible."""
-        if await self._has_blob(upload.ref, upload.digest):
+        if await self._seems_there(upload):
             upload.tell(upload.size, "exists")
             return
         if mount_from is not None and mount_from.registry == upload.ref.registry:
@@ -227,6 +256,13 @@ class UploadOperations(SessionOperations):
         self._transport.metrics.blob_uploaded(upload.size)
         upload.tell(upload.size, "done")
 
+    async def _seems_there(self, upload: Upload) -> bool:
+        """Whether nothing needs to be sent. Where one may not even look, the upload's own refusal says why."""
+        try:
+            return await self._has_blob(upload.ref, upload.digest)
+        except (Denied, Unauthorized):
+            return False
+
     async def _send(self, upload: Upload) -> None:
         """Send a blob, in as many tries as it takes. Whether it arrived is asked for before it is sent again."""
         tries = 0
@@ -238,7 +274,11 @@ class UploadOperations(SessionOperations):
             except GhcrError as error:
                 tries += 1
                 adapted = self._limits(upload.ref).adapt(error)
-                if not (adapted or _passes(error)) or tries > self.config.max_retries + adapted:
+                # A part that was gone on with, and is not what was sent before, is no reason to give up.
+                passes = _passes(error) or (upload.resumed and isinstance(error, InvalidContent))
+                if not (adapted or passes) or tries > self.config.max_retries + adapted:
+                    if passes and await self._is_there(upload.ref, upload.digest):
+                        return
                     await self._give_up(upload)
                     raise
                 _must_be_rewindable(upload.source, error)
@@ -254,9 +294,10 @@ class UploadOperations(SessionOperations):
         start = 0
         if upload.session is not None and upload.broken:
             start = 0 if upload.resumed else await self._arrived(upload.ref, upload.session)
+            start = start if start <= upload.size else 0
             upload.resumed = start > 0
         if upload.session is None or (upload.broken and not start):
-            upload.session = await self._begin(upload.ref)
+            upload.session = await self._begin(upload.ref, retry=not upload.source.rewindable)
         upload.broken = True
         limits = self._limits(upload.ref)
         if upload.size and (start or upload.chunk_size or limits.only_chunks):
@@ -307,7 +348,7 @@ class UploadOperations(SessionOperations):
 
     async def _stream_once(self, ref: ImageRef, stream: _Stream) -> Digest:
         """One try: a session, the content, the digest."""
-        session = await self._begin(ref)
+        session = await self._begin(ref, retry=not stream.source.rewindable)
         limits = self._limits(ref)
         try:
             if limits.only_chunks:
@@ -329,7 +370,7 @@ class _Stream:
 
     def __init__(self, source: Source, progress: ProgressCallback | None) -> None:
         self.source = source
-        self.hasher = Hasher()
+        self.hasher = Hasher(source.digest.algorithm if source.digest else "sha256")
         self._progress = progress
 
     async def pieces(self) -> AsyncIterator[bytes]:

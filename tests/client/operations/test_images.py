@@ -1,0 +1,477 @@
+"""Whole images on every registry: pushed from what was built and from archives, pulled in three formats, joined."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from base64 import b64encode
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from client.helping import Progresses
+from client.operations.making import Counted, image_of, layer, nothing_unclosed, settled, with_client
+from ghcr_client.digests import Digest
+from ghcr_client.errors import DigestMismatch, InvalidManifest, LayoutError, ManifestUnknown
+from ghcr_client.images import Image, github_annotations
+from ghcr_client.layout import open_local
+from ghcr_client.sources import BytesSource
+from tools import require, run
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from client.peers import Peer
+    from ghcr_client.client import GhcrClient
+    from ghcr_client.manifests import Manifest
+    from ghcr_client.progress import Progress
+
+BOTH = ("linux/amd64", "linux/arm64")
+FORMATS = ("oci", "oci-archive", "docker-archive")
+
+
+def unique() -> str:
+    """A word that no layer has yet: crane's registry keeps blobs for all repositories."""
+    return f"w{random.getrandbits(64):x}"
+
+
+async def two_platforms(
+    client: GhcrClient, repository: str, tag: str = "all", *, plain: bool = True
+) -> list[Image]:
+    """An index of two images that share a layer."""
+    shared = unique()
+    images = [await image_of(shared, unique(), platform=platform, plain=plain) for platform in BOTH]
+    for image in images:
+        await client.push_image(f"{repository}@{image.manifest.digest}", image)
+    await client.push_index(
+        f"{repository}:{tag}", [f"{repository}@{image.manifest.digest}" for image in images]
+    )
+    return images
+
+
+class Watched(BytesSource):
+    """A source that tells a counter how many of its kind are read at once."""
+
+    def __init__(self, data: bytes, counter: Counter[str]) -> None:
+        super().__init__(data)
+        self._counter = counter
+
+    async def read(self, start: int = 0) -> AsyncIterator[bytes]:
+        self._counter["now"] += 1
+        self._counter["most"] = max(self._counter["most"], self._counter["now"])
+        try:
+            for _ in range(5):
+                await asyncio.sleep(0.002)
+            async for piece in super().read(start):
+                yield piece
+        finally:
+            self._counter["now"] -= 1
+
+
+def options(peer: Peer, program: str) -> list[str]:
+    """How a program is told of a registry."""
+    if program == "crane":
+        return ["--insecure"]
+    creds = ["--creds", f"{peer.username}:{peer.token}"] if peer.token else ["--no-creds"]
+    return ["--tls-verify=false", *creds]
+
+
+# --- pushed
+
+
+def test_push_a_built_image(registry: Peer, repository: str) -> None:
+    """Blobs go once, then the manifest; what comes back is what was built. A second push sends nothing."""
+    counted = Counted()
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(
+            unique(), unique(), annotations=github_annotations("https://github.com/acme/app")
+        )
+        digest = await client.push_image(f"{repository}:v1", image)
+        assert digest == image.manifest.digest
+        assert await client.pull_manifest(f"{repository}:v1") == image.manifest
+        assert sorted(counted.sent) == sorted(each.size for each in image.manifest.document.children)
+        for each in image.manifest.document.children:
+            content = await client.get_blob(repository, each.digest)
+            assert content == b"".join([piece async for piece in image.source(each).read()])
+        counted.clear()
+        await client.push_image(f"{repository}:v1", image)
+        assert not counted.sent
+        assert counted.asked == {"blob.head": 3, "manifest.put": 1}
+
+    with_client(registry, story, metrics=counted)
+
+
+def test_equal_layers_go_once(registry: Peer, repository: str) -> None:
+    """An image with one layer three times, and an index of images that share layers, send each content once."""
+    counted = Counted()
+
+    async def story(client: GhcrClient) -> None:
+        data = layer(unique())
+        await client.push_image(f"{repository}:v1", await Image.build([data, data, data]))
+        assert len(counted.sent) == 2
+        counted.clear()
+        await two_platforms(client, repository)
+        assert len(counted.sent) == 5
+
+    with_client(registry, story, metrics=counted)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_concurrency_is_bounded(registry: Peer, repository: str, most: int) -> None:
+    """No more than `max_concurrency` blobs move at once, and no fewer."""
+    counter: Counter[str] = Counter()
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(*(unique() for _ in range(8)))
+        sources = {
+            each.digest: Watched(b"".join([p async for p in image.source(each).read()]), counter)
+            for each in image.manifest.document.children
+        }
+        await client.push_image(f"{repository}:v1", Image(image.manifest, sources))
+
+    with_client(registry, story, max_concurrency=most)
+    assert (counter["most"], counter["now"]) == (most, 0)
+
+
+def test_progress_adds_up(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """The last words on all blobs are their sizes, pushed, pushed again, and pulled twice."""
+    told = {name: Progresses() for name in ("push", "push again", "pull", "pull again")}
+
+    async def story(client: GhcrClient) -> Manifest:
+        image = await image_of(unique(), unique())
+        for name in ("push", "push again"):
+            await client.push_image(f"{repository}:v1", image, progress=told[name])
+        for name in ("pull", "pull again"):
+            await client.pull_image(f"{repository}:v1", tmp_path / "layout", progress=told[name])
+        return image.manifest
+
+    children = with_client(registry, story).document.children
+    for name, events in told.items():
+        last = events.last()
+        assert {digest: each.done for digest, each in last.items()} == {
+            each.digest: each.size for each in children
+        }, name
+        states = {each.state for each in last.values()}
+        assert states == {"exists" if "again" in name else "done"}, name
+
+
+def test_mounted_from(registry: Peer, repository: str) -> None:
+    """Layers that a neighbour has are mounted; crane's registry has them already."""
+    progress = Progresses()
+    counted = Counted()
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(unique(), unique())
+        await client.push_image(f"{repository}:v1", image)
+        counted.clear()
+        other = f"{repository}-other:v1"
+        await client.push_image(other, image, mount_from=f"{repository}:v1", progress=progress)
+        assert await client.image_size(other) == await client.image_size(f"{repository}:v1")
+
+    with_client(registry, story, metrics=counted)
+    assert not counted.sent
+    assert {each.state for each in progress} == {"exists" if registry.name == "crane" else "mounted"}
+
+
+def test_a_layer_that_changed(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """A file that is not what its manifest says is not pushed, and neither is the image."""
+
+    async def story(client: GhcrClient) -> None:
+        path = tmp_path / "layer.tar"
+        path.write_bytes(layer(unique()))
+        image = await Image.build([path])
+        path.write_bytes(layer(unique()))
+        with pytest.raises(DigestMismatch):
+            await client.push_image(f"{repository}:v1", image)
+        assert not await client.image_exists(f"{repository}:v1")
+
+    with_client(registry, story)
+
+
+def test_a_blob_that_the_registry_forgot(fake_oci: Peer, repository: str) -> None:
+    """Where a manifest is refused for a blob that was taken, the client waits, looks, and sends it again."""
+    assert fake_oci.simulator is not None
+    store = fake_oci.simulator.store
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(unique(), unique())
+        forgotten = image.manifest.document.children[1]
+        put = client._put
+
+        async def forgetful(ref: Any, manifest: Manifest) -> Any:
+            client._put = put  # type: ignore[method-assign]
+            await client.delete_blob(repository, forgotten.digest)
+            return await put(ref, manifest)
+
+        client._put = forgetful  # type: ignore[method-assign]
+        await client.push_image(f"{repository}:v1", image)
+        assert await client.image_exists(f"{repository}:v1")
+
+    with_client(fake_oci, story)
+    assert store.repository(repository) is not None
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("kind", ["image", "index", "artifact"])
+def test_others_accept_what_is_pushed(
+    registry: Peer, repository: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Crane validates the images that this client pushed, which it takes to be packed, and skopeo inspects them."""
+    require("crane", "skopeo")
+
+    async def story(client: GhcrClient) -> Digest:
+        if kind == "index":
+            await two_platforms(client, repository, "v1", plain=False)
+        elif kind == "image":
+            image = await image_of(unique(), unique(), plain=False)
+            await client.push_image(f"{repository}:v1", image)
+        else:
+            await client.push_image(f"{repository}:v1", await Image.artifact("a/b", [unique().encode()]))
+        return await client.tag_digest(f"{repository}:v1")
+
+    digest = with_client(registry, story)
+    ref = registry.ref(f"{repository}:v1")
+    shown = run("skopeo", "inspect", "--raw", *options(registry, "skopeo"), f"docker://{ref}").stdout
+    assert Digest.of(shown.encode()) == digest
+    if kind != "artifact":
+        words = ("inspect", "--override-os", "linux", "--override-arch", "amd64")
+        seen = json.loads(run("skopeo", *words, *options(registry, "skopeo"), f"docker://{ref}").stdout)
+        assert (seen["Architecture"], len(seen["Layers"])) == ("amd64", 2)
+        _log_in(registry, tmp_path, monkeypatch)
+        said = run("crane", "validate", *options(registry, "crane"), "--remote", ref)
+        assert "PASS" in said.stdout + said.stderr
+
+
+def _log_in(peer: Peer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let crane know who it is."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    if peer.ca_file is not None:
+        monkeypatch.setenv("SSL_CERT_FILE", str(peer.ca_file))
+    auth = b64encode(f"{peer.username}:{peer.token}".encode()).decode()
+    auths = {} if peer.token is None else {peer.host: {"auth": auth}}
+    (folder / "config.json").write_text(json.dumps({"auths": auths}))
+
+
+# --- pulled, and pushed from there
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_there_and_back(registry: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """An image is pulled into each format, and pushed from it: the same layers, and the same manifest from layouts."""
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(unique(), unique())
+        await client.push_image(f"{repository}:v1", image)
+        target = tmp_path / "pulled"
+        assert await client.pull_image(f"{repository}:v1", target, format=form) == image.manifest
+        digest = await client.push_image(f"{repository}:again", target)
+        again = await client.pull_manifest(f"{repository}:again")
+        assert again.digest == digest
+        if form == "docker-archive":
+            assert again.document.children[0] == image.manifest.document.config.model_copy(
+                update={"media_type": again.document.config.media_type}
+            )
+            assert len(again.document.layers) == 2
+        else:
+            assert again == image.manifest
+
+    with_client(registry, story)
+    assert [each.name for each in tmp_path.iterdir()] == ["pulled"]
+
+
+def test_pull_all_platforms(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """A layout gets an index with all that it lists; pushed elsewhere it is the same, and its name is its tag."""
+
+    async def story(client: GhcrClient) -> None:
+        images = await two_platforms(client, repository)
+        for place, form in (("layout", "oci"), ("layout.tar", "oci-archive")):
+            pulled = await client.pull_image(f"{repository}:all", tmp_path / place, format=form)
+            local = open_local(tmp_path / place)
+            assert await local.manifest("all") == pulled
+            for image in images:
+                assert all(local.has(each) for each in image.manifest.document.children)
+            other = f"{repository}-{form}:all"
+            assert await client.push_image(other, tmp_path / place, name="all") == pulled.digest
+            assert await client.pull_manifest(other) == pulled
+
+    with_client(registry, story)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_pull_one_platform(registry: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """One platform is pulled alone; one that is not there is an error, and nothing is written."""
+
+    async def story(client: GhcrClient) -> None:
+        _, arm = await two_platforms(client, repository)
+        ref = f"{repository}:all"
+        with pytest.raises(ManifestUnknown, match="linux/amd64"):
+            await client.pull_image(ref, tmp_path / "pulled", platform="linux/s390x", format=form)
+        assert not (tmp_path / "pulled").exists()
+        pulled = await client.pull_image(ref, tmp_path / "pulled", platform="linux/arm64", format=form)
+        assert pulled == arm.manifest
+        local = await open_local(tmp_path / "pulled").manifest()
+        assert len(local.document.children) == 3
+
+    with_client(registry, story)
+
+
+def test_an_index_is_no_docker_archive(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """Several platforms do not go into a docker-archive: an error that leaves no file."""
+
+    async def story(client: GhcrClient) -> None:
+        await two_platforms(client, repository)
+        with pytest.raises(InvalidManifest):
+            await client.pull_image(f"{repository}:all", tmp_path / "d.tar", format="docker-archive")
+
+    with_client(registry, story)
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_such_name(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """A layout that has no such image, and a path where nothing is, are errors; nothing is pushed."""
+
+    async def story(client: GhcrClient) -> None:
+        await client.push_image(f"{repository}:v1", await image_of(unique()))
+        await client.pull_image(f"{repository}:v1", tmp_path / "layout")
+        with pytest.raises(LayoutError):
+            await client.push_image(f"{repository}:v2", tmp_path / "layout", name="v9")
+        with pytest.raises(LayoutError):
+            await client.push_image(f"{repository}:v2", tmp_path / "nothing")
+        assert await client.list_tags(repository) == ["v1"]
+
+    with_client(registry, story)
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("form", ["oci", "oci-archive"])
+def test_umoci_unpacks_what_is_pulled(registry: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """Umoci unpacks the image: all layers, plain and packed, in their order."""
+    require("umoci", "tar")
+    one, two = unique(), unique()
+
+    async def story(client: GhcrClient) -> None:
+        await client.push_image(f"{repository}:v1", await image_of(one, two))
+        await client.pull_image(f"{repository}:v1", tmp_path / "pulled", format=form)
+
+    with_client(registry, story)
+    layout = tmp_path / "pulled"
+    if form == "oci-archive":
+        layout = tmp_path / "layout"
+        layout.mkdir()
+        run("tar", "-xf", tmp_path / "pulled", "-C", layout)
+    run("umoci", "unpack", "--rootless", "--image", f"{layout}:v1", tmp_path / "bundle")
+    for word in (one, two):
+        assert (tmp_path / "bundle/rootfs/etc" / word).read_text() == word
+
+
+@pytest.mark.clients
+def test_skopeo_reads_the_docker_archive(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """A docker-archive that was pulled has its name and layers for skopeo."""
+    require("skopeo")
+
+    async def story(client: GhcrClient) -> None:
+        await client.push_image(f"{repository}:v1", await image_of(unique(), unique()))
+        await client.pull_image(f"{repository}:v1", tmp_path / "d.tar", format="docker-archive")
+
+    with_client(registry, story)
+    said = json.loads(run("skopeo", "inspect", f"docker-archive:{tmp_path / 'd.tar'}").stdout)
+    assert len(said["Layers"]) == 2
+    run("skopeo", "copy", f"docker-archive:{tmp_path / 'd.tar'}", f"oci:{tmp_path / 'out'}:v1")
+
+
+# --- joined
+
+
+def test_push_index(registry: Peer, repository: str) -> None:
+    """Images are joined with the platforms that their configurations say; an index gives all of its own."""
+
+    async def story(client: GhcrClient) -> None:
+        await two_platforms(client, repository)
+        third = await image_of(unique(), platform="linux/arm/v7")
+        await client.push_image(f"{repository}-other:third", third)
+        digest = await client.push_index(
+            f"{repository}:joined",
+            [f"{repository}:all", f"{repository}-other:third", f"{repository}:all"],
+            annotations={"org.example": "yes"},
+        )
+        joined = await client.pull_manifest(f"{repository}:joined")
+        assert joined.digest == digest
+        assert [str(each) for each in joined.platforms] == [*BOTH, "linux/arm/v7"]
+        assert joined.document.annotations == {"org.example": "yes"}
+        assert await client.get_platform_manifest(f"{repository}:joined", "linux/arm/v7") == third.manifest
+        for each in third.manifest.document.children:
+            assert await client.blob_exists(repository, each.digest)
+        with pytest.raises(InvalidManifest):
+            await client.push_index(f"{repository}:none", [])
+        with pytest.raises(ManifestUnknown):
+            await client.push_index(f"{repository}:none", [f"{repository}:all", f"{repository}:unknown"])
+        assert not await client.image_exists(f"{repository}:none")
+
+    with_client(registry, story)
+
+
+# --- given up
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_cancelled_pull(registry: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """A pull that is cancelled while layers come leaves no task, no socket and nothing that looks like an image."""
+
+    async def story(client: GhcrClient) -> None:
+        layers = [random.randbytes(3_000_000) for _ in range(3)]
+        await client.push_image(f"{repository}:v1", await Image.build(layers))
+
+        def stop(event: Progress) -> None:
+            if event.state == "moving" and event.done:
+                task.cancel()
+
+        task = asyncio.ensure_future(
+            client.pull_image(f"{repository}:v1", tmp_path / "pulled", format=form, progress=stop)
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await settled()
+
+    with_client(registry, story)
+    if form == "oci":
+        assert json.loads((tmp_path / "pulled/index.json").read_text())["manifests"] == []
+        left = [each for each in tmp_path.rglob("*") if ".tmp" in each.name]
+    else:
+        left = list(tmp_path.iterdir())
+    assert not left
+    nothing_unclosed()
+
+
+def test_cancelled_push(registry: Peer, repository: str) -> None:
+    """A push that is cancelled leaves no task and no image; the same client pushes it afterwards."""
+    counter: Counter[str] = Counter()
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(*(unique() for _ in range(6)))
+
+        class Stopping(Watched):
+            async def read(self, start: int = 0) -> AsyncIterator[bytes]:
+                async for piece in super().read(start):
+                    if not task.cancelled() and counter["stopped"] == 0:
+                        counter["stopped"] += 1
+                        task.cancel()
+                        await asyncio.sleep(0)
+                    yield piece
+
+        sources = {
+            each.digest: Stopping(b"".join([p async for p in image.source(each).read()]), counter)
+            for each in image.manifest.document.children
+        }
+        task = asyncio.ensure_future(client.push_image(f"{repository}:v1", Image(image.manifest, sources)))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await settled()
+        assert not await client.image_exists(f"{repository}:v1")
+        await client.push_image(f"{repository}:v1", image)
+
+    with_client(registry, story)
+    assert counter["now"] == 0
+    nothing_unclosed()
