@@ -84,6 +84,153 @@ def demo() -> None:
     run()
 
 
+_door = click.option(
+    "--door",
+    type=click.Choice(["reverse", "forward"]),
+    default="reverse",
+    show_default=True,
+    help="A registry on a loopback port, or an HTTPS proxy that takes over the real names.",
+)
+_port = click.option("--port", default=0, type=click.IntRange(0, 65535), help="Port; 0 takes a free one. [0]")
+
+
+@cli.command()
+@click.option(
+    "--to", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The cassette to make."
+)
+@click.option("--upstream", default="https://ghcr.io", show_default=True, help="The registry to record.")
+@_door
+@_port
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Trust this authority, too.",
+)
+@click.option(
+    "--also-host",
+    "also_hosts",
+    multiple=True,
+    help="With --door forward: one more host to take over, a token realm's or a storage host's; may be repeated.",
+)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def record(**options: Any) -> None:
+    """Record what COMMAND says to a registry, and what it hears; without one, until Ctrl-C."""
+    from ghcr_sim.commands.record import Options, run  # noqa: PLC0415 - `--help` should not import a server
+
+    sys.exit(run(Options(**options)))
+
+
+@cli.command()
+@click.argument("cassette", type=click.Path(path_type=Path))
+@click.option(
+    "--strictness",
+    type=click.Choice(["literal", "repeat", "registry"]),
+    default="registry",
+    show_default=True,
+    help="Each answer once; safe requests again; or answers that follow from known content, too.",
+)
+@_door
+@_port
+@click.option("--quiet", is_flag=True, help="No line for each request.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def replay(**options: Any) -> None:
+    """Answer COMMAND from a cassette, and from nowhere else; without one, until Ctrl-C."""
+    from ghcr_sim.commands.replay import Options, run  # noqa: PLC0415 - the same
+
+    sys.exit(run(Options(**options)))
+
+
+@cli.group()
+def cassette() -> None:
+    """Look at cassettes, and look after them."""
+
+
+_file = click.argument("path", type=click.Path(path_type=Path))
+
+
+@cassette.command()
+@_file
+def show(path: Path) -> None:
+    """Show a cassette, a line for each exchange; of a damaged one, what can be read."""
+    from ghcr_sim.commands.cassettes import show as run  # noqa: PLC0415 - the same
+
+    sys.exit(run(path))
+
+
+@cassette.command("fmt")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Change nothing; fail where something would change.")
+def format_(paths: tuple[Path, ...], check: bool) -> None:
+    """Write cassettes in canonical form, sealed anew."""
+    from ghcr_sim.commands.cassettes import format_all  # noqa: PLC0415 - the same
+
+    sys.exit(format_all(paths, check=check))
+
+
+@cassette.command()
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--dry-run", is_flag=True, help="Delete nothing; say what would be deleted.")
+def gc(directory: Path, dry_run: bool) -> None:
+    """Delete bodies from DIRECTORY's pool that none of its cassettes needs."""
+    from ghcr_sim.commands.cassettes import collect  # noqa: PLC0415 - the same
+
+    sys.exit(collect(directory, dry_run=dry_run))
+
+
+@cassette.command()
+@_file
+def merge(path: Path) -> None:
+    """Make a cassette of what killed recorders have left."""
+    from ghcr_sim.commands.cassettes import merge as run  # noqa: PLC0415 - the same
+
+    sys.exit(run(path))
+
+
+@cassette.command()
+@_file
+@click.option(
+    "--har", "har", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Where to."
+)
+def export(path: Path, har: Path) -> None:
+    """Write a cassette as a HAR file, for tools that show those."""
+    from ghcr_sim.commands.cassettes import export as run  # noqa: PLC0415 - the same
+
+    sys.exit(run(path, har))
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def scan(paths: tuple[Path, ...]) -> None:
+    """Look for what looks like a secret in files and directories; fail where there is something."""
+    from ghcr_sim.commands.cassettes import scan as run  # noqa: PLC0415 - the same
+
+    sys.exit(run(paths))
+
+
+@cli.command()
+@_file
+@click.option(
+    "--profile", default="ghcr", show_default=True, help="The fake's profile: ghcr, oci, or a .toml file."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="How.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without."
+)
+@click.option("--live", is_flag=True, help="Ask the real registry instead: has it changed? Reads only.")
+def verify(**options: Any) -> None:
+    """Play a cassette's requests at the fake, and show where its answers differ from the recorded ones."""
+    from ghcr_sim.commands.verify import Options, run  # noqa: PLC0415 - the same
+
+    sys.exit(run(Options(**options)))
+
+
 def main() -> None:
     """The command's entry: an error is one line that says what to type."""
     try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 
 __all__ = [
     "PIECE",
@@ -19,6 +19,7 @@ __all__ = [
     "BytesBody",
     "Content",
     "Handler",
+    "Relay",
     "Request",
     "Response",
     "Source",
@@ -85,6 +86,19 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Relay:
+    """A response's body that comes by and by, from elsewhere. It goes out as it comes, and cannot be read again.
+
+    Attributes:
+        pieces: The bytes; they end by an exception where they break off. Who has enough of them closes it.
+        size: How many there will be, or None where nobody knows.
+    """
+
+    pieces: AsyncGenerator[bytes]
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Wire:
     """What shall happen on the wire beside the answer. `serve` does it; nobody else does.
 
@@ -106,14 +120,14 @@ class Response(NamedTuple):
         status: The HTTP status.
         headers: Header fields in the order and spelling in which they go out. Every response says its
             own `content-length`; `serve` adds nothing but what the connection itself needs.
-        body: The bytes, or a part of a source. Empty for `HEAD`, whatever `content-length` says.
+        body: The bytes, a part of a source, or a stream. Empty for `HEAD`, whatever `content-length` says.
         wire: Effects on the wire, or none.
         by: Which room answered: `registry`, `auth`, `storage`, `fault`, …, for the journal.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
-    body: bytes | Content = b""
+    body: bytes | Content | Relay = b""
     wire: Wire | None = None
     by: str = "registry"
 

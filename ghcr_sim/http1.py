@@ -11,6 +11,7 @@ import logging
 import re
 import socket
 import struct
+from contextlib import aclosing
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ghcr_sim.bulk import READ_BUFFER, receive_in_large_steps, send_content
-from ghcr_sim.exchange import BodyError, Content, Handler, Request, Response
+from ghcr_sim.exchange import BodyError, Content, Handler, Relay, Request, Response
 from ghcr_sim.oci.refusals import error_body
 
 if TYPE_CHECKING:
@@ -239,6 +240,9 @@ class _Reply(web.StreamResponse):
             else:
                 _reset(transport)
             return
+        if isinstance(answer.body, Relay):
+            await self._pass_on(request, transport, answer.body)
+            return
         head = _head(answer, request, alive=self._alive)
         body = b"" if request.method == "HEAD" else answer.body
         cut = answer.wire.cut_after if answer.wire else None
@@ -251,6 +255,19 @@ class _Reply(web.StreamResponse):
         if cut is not None:
             await _arrived(transport)
             _reset(transport)
+
+    async def _pass_on(self, request: web.BaseRequest, transport: asyncio.Transport, body: Relay) -> None:
+        """Send a stream as it comes. One of unknown size ends with the connection; one that breaks off is cut."""
+        self._alive = self._alive and body.size is not None
+        transport.write(_head(self._answer, request, alive=self._alive))
+        try:
+            async with aclosing(body.pieces):
+                async for piece in body.pieces:
+                    transport.write(piece)
+                    await request.writer.drain()
+        except Exception:
+            _reset(transport)
+            raise
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to write."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
-from ghcr_sim.exchange import Content, origin_form
+from ghcr_sim.exchange import Content, Relay, origin_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,13 @@ def _size(size: int) -> str:
     return f"{number / 1024:.1f} GiB"
 
 
+def _length(body: bytes | Content | Relay) -> int:
+    """How many bytes a body has; of a stream whose size nobody knows, 0."""
+    if isinstance(body, Content):
+        return body.stop - body.start
+    return body.size or 0 if isinstance(body, Relay) else len(body)
+
+
 class Journal:
     """The records of a fake, oldest first.
 
@@ -133,7 +140,7 @@ class Journal:
         if answer is not None:
             status, _, body, _, by = answer
             if method != "HEAD":
-                sent = body.stop - body.start if isinstance(body, Content) else len(body)
+                sent = _length(body)
         leak = by == LEAK
         record = Record(
             name, method, target, repository, reference, status, received, sent, seconds, by, leak

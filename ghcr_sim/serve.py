@@ -18,27 +18,26 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ghcr_sim.assemble import Simulator
+    from ghcr_sim.exchange import Handler
 
-__all__ = ["Server"]
+__all__ = ["Door", "Server"]
 
 
 def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-class Server:
-    """A simulator on a port, in the running loop. Use it as `async with Server(simulator) as server:`.
+class Door:
+    """Anything that answers, on a port, in the running loop. Use it as `async with Door(handler) as door:`.
 
     Args:
-        simulator: What answers.
+        handler: What answers.
         host: The address to listen on. Loopback, unless you say otherwise.
         port: The port; 0 takes a free one.
         tls: A context to serve HTTPS with; None serves plain HTTP. HTTP/2 is spoken to whom the context agrees
             on it with, as `Authority.server_context(alpn=offered())` makes it.
-        storage_url: `scheme://host:port` under which clients reach this very server by another name. Loopback
-            has two names (127.0.0.1 and localhost); any other address needs one, or blobs are redirected to
-            the same origin.
-        grace: Seconds that requests under way may take when the server stops.
+        patience: Seconds that a request's body may take; 0 is any time.
+        grace: Seconds that requests under way may take when the door closes.
 
     Attributes:
         port: The port that is listened on, once it is.
@@ -46,25 +45,22 @@ class Server:
 
     def __init__(
         self,
-        simulator: Simulator,
+        handler: Handler,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
         tls: ssl.SSLContext | None = None,
-        storage_url: str | None = None,
+        patience: float = 0.0,
         grace: float = 0.1,
     ) -> None:
-        self.simulator = simulator
         self.port = port
+        self._handler = handler
         self._host = host
         self._tls = tls
+        self._patience = patience
         self._grace = grace
-        if storage_url is not None:
-            simulator.storage.origin = storage_url.rstrip("/")
-        elif not _is_loopback(host):
-            simulator.storage.origin = ""
         self._http1: Http1Server | None = None
-        self._http2 = Http2Server(simulator, patience=simulator.profile.uploads.slow_body_seconds)
+        self._http2 = Http2Server(handler, patience=patience)
         self._listener: asyncio.Server | None = None
 
     @property
@@ -91,8 +87,7 @@ class Server:
         """
         tune_allocator()
         loop = asyncio.get_running_loop()
-        patience = self.simulator.profile.uploads.slow_body_seconds
-        self._http1 = Http1Server(self.simulator, self.scheme, patience=patience)
+        self._http1 = Http1Server(self._handler, self.scheme, patience=self._patience)
         factory: Callable[[], asyncio.BaseProtocol] = self._http1
         if self._tls is not None:
             factory = partial(AlpnSwitch, self._http2, self._http1)
@@ -129,3 +124,36 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+
+class Server(Door):
+    """A simulator on a port, in the running loop. Use it as `async with Server(simulator) as server:`.
+
+    Args:
+        simulator: What answers.
+        storage_url: `scheme://host:port` under which clients reach this very server by another name. Loopback
+            has two names (127.0.0.1 and localhost); any other address needs one, or blobs are redirected to
+            the same origin.
+        host: As for `Door`.
+        port: As for `Door`.
+        tls: As for `Door`.
+        grace: As for `Door`.
+    """
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        storage_url: str | None = None,
+        grace: float = 0.1,
+    ) -> None:
+        patience = simulator.profile.uploads.slow_body_seconds
+        super().__init__(simulator, host=host, port=port, tls=tls, patience=patience, grace=grace)
+        self.simulator = simulator
+        if storage_url is not None:
+            simulator.storage.origin = storage_url.rstrip("/")
+        elif not _is_loopback(host):
+            simulator.storage.origin = ""

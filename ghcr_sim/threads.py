@@ -6,15 +6,14 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from ghcr_sim.serve import Server
+from ghcr_sim.serve import Door, Server
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from types import TracebackType
 
-    from ghcr_sim.assemble import Simulator
 
-__all__ = ["BACKGROUND", "ThreadServer"]
+__all__ = ["BACKGROUND", "ThreadDoor", "ThreadServer"]
 
 T = TypeVar("T")
 
@@ -71,20 +70,16 @@ BACKGROUND = _Background()
 """The loop of this process. Hold it with `acquire` to keep its thread alive between servers."""
 
 
-class ThreadServer:
-    """A `Server` for code without a loop: `with ThreadServer(simulator) as server: …`.
+class ThreadDoor:
+    """A `Door` for code without a loop: `with ThreadDoor(Door(handler)) as door: …`.
 
-    Takes the arguments of `Server`.
+    Args:
+        door: What listens.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._server = Server(*args, **kwargs)
+    def __init__(self, door: Door) -> None:
+        self._server = door
         self._started = False
-
-    @property
-    def simulator(self) -> Simulator:
-        """What answers."""
-        return self._server.simulator
 
     @property
     def url(self) -> str:
@@ -129,3 +124,15 @@ class ThreadServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+class ThreadServer(ThreadDoor):
+    """A `Server` for code without a loop: `with ThreadServer(simulator) as server: …`.
+
+    Takes the arguments of `Server`.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        server = Server(*args, **kwargs)
+        super().__init__(server)
+        self.simulator = server.simulator

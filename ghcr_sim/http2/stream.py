@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from h2.errors import ErrorCodes
 
-from ghcr_sim.exchange import BodyError, Content, Response, Wire
+from ghcr_sim.exchange import BodyError, Content, Relay, Response, Wire
 from ghcr_sim.http2.body import StreamBody, Window
 from ghcr_sim.http2.heads import BROKEN, write_head
 from ghcr_sim.http2.state import STREAM_WINDOW
@@ -156,6 +156,7 @@ class Stream:
             connection.reset(self, ErrorCodes.INTERNAL_ERROR, "the answer is a reset")
             return
         body = response.body
+        assert not isinstance(body, Relay)  # a recorder's doors do not offer HTTP/2
         if self._request.method == "HEAD" or response.status in _BODILESS:
             body = b""
         bodiless = wire.cut_after is None and not _size(body)

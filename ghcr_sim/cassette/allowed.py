@@ -1,0 +1,86 @@
+"""What may be written into a cassette: names of header fields and keys of queries. Everything else is dropped.
+
+It is an allow-list: a field that nobody thought of is not kept. Sources: `reference/record-replay.md` section 5.3;
+distribution specification for the fields and keys that it names.
+"""
+
+from __future__ import annotations
+
+from ghcr_sim.cassette.model import Rules
+
+__all__ = ["QUERY", "REQUEST_HEADERS", "RESPONSE_HEADERS", "RULES"]
+
+REQUEST_HEADERS = frozenset(
+    {
+        "accept",
+        "content-length",
+        "content-range",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "range",
+        "x-github-api-version",
+    }
+)
+
+RESPONSE_HEADERS = frozenset(
+    {
+        "accept-ranges",
+        "allow",
+        "cache-control",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "date",
+        "docker-content-digest",
+        "docker-distribution-api-version",
+        "docker-upload-uuid",
+        "etag",
+        "last-modified",
+        "link",
+        "location",
+        "oci-chunk-min-length",
+        "oci-filters-applied",
+        "oci-subject",
+        "range",
+        "retry-after",
+        "server",
+        "transfer-encoding",
+        "vary",
+        "warning",
+        "www-authenticate",
+        "x-content-type-options",
+        "x-github-request-id",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+    }
+)
+
+QUERY = frozenset(
+    {
+        "account",
+        "artifactType",
+        "client_id",
+        "digest",
+        "from",
+        "last",
+        "mount",
+        "n",
+        "next_page",
+        "ns",
+        "offline_token",
+        "page",
+        "per_page",
+        "scope",
+        "service",
+    }
+)
+
+RULES = Rules(
+    request_headers=tuple(sorted(REQUEST_HEADERS)),
+    response_headers=tuple(sorted(RESPONSE_HEADERS)),
+    query=tuple(sorted(QUERY)),
+)

@@ -1,0 +1,201 @@
+"""What becomes of a recording's bodies: text in the line, bytes in the pool, or digest and size only.
+
+Bytes that a digest names are never edited: one that holds a secret is withheld. Of a form for a token nothing is kept
+but its size. It sends nothing and answers nothing. Source: `reference/record-replay.md` sections 3.5, 3.8 and 5.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from ghcr_sim.cassette.model import Body
+from ghcr_sim.cassette.taint import secret_in
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ghcr_sim import exchange
+    from ghcr_sim.cassette.pool import Pool, PoolWriter
+    from ghcr_sim.cassette.redact import Redactor
+    from ghcr_sim.cassette.taint import Taint
+    from ghcr_sim.route import Operation
+    from ghcr_sim.upstream import UpstreamAnswer
+
+__all__ = ["SMALL", "Keeper", "Sending"]
+
+SMALL = 4 << 20
+"""Bytes that are looked through for each form of a secret; larger bodies for secrets as they are."""
+
+_INLINE = 64 * 1024
+"""Bytes of text that stand in the line; more goes into the pool."""
+
+_OK, _PARTIAL = 200, 206
+_KEPT = frozenset({"manifest.put", "token.post"})
+"""Operations whose request's body is looked at."""
+
+_log = logging.getLogger("ghcr_sim")
+
+
+class Sending:
+    """A request's body, hashed while it goes; a manifest and a form are remembered.
+
+    Args:
+        body: What the client sends.
+        operation: What it is for.
+
+    Attributes:
+        data: What is remembered of it.
+        size: How many bytes went.
+    """
+
+    def __init__(self, body: exchange.Body, operation: str) -> None:
+        self._body = body
+        self._length = body.length  # now: it is 0 when all of it was read
+        self._hash = hashlib.sha256()
+        self._keep = operation in _KEPT
+        self.data = bytearray()
+        self.size = 0
+
+    @property
+    def length(self) -> int | None:
+        """The announced number of bytes, or None."""
+        return self._length
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes, as they come.
+
+        Raises:
+            BodyError: The body was cut short.
+        """
+        async for piece in self._body.pieces():
+            if len(piece) > _INLINE:
+                await asyncio.to_thread(self._hash.update, piece)
+            else:
+                self._hash.update(piece)
+            self.size += len(piece)
+            if self._keep and self.size <= SMALL:
+                self.data += piece
+            yield piece
+
+    @property
+    def digest(self) -> str:
+        """The digest of what went."""
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+class Keeper:
+    """Decides what is kept of each body.
+
+    Args:
+        pool: Where bodies are kept.
+        taint: The secrets that passed.
+        redactor: Makes placeholders.
+
+    Attributes:
+        withheld: What was not kept because it holds a secret, in words.
+    """
+
+    def __init__(self, pool: Pool, taint: Taint, redactor: Redactor) -> None:
+        self._pool = pool
+        self._taint = taint
+        self._redactor = redactor
+        self._known: dict[str, int] = {}
+        self.withheld: list[str] = []
+
+    def sent(self, operation: Operation, sending: Sending) -> Body | None:
+        """A request's body: a manifest in the pool, anything else as digest and size; of a form the size."""
+        if not sending.size:
+            return None
+        if operation.name == "token.post":
+            return Body(size=sending.size)
+        if sending.length is not None and sending.size != sending.length:
+            # Refused before all of it was read: how much was is a matter of chance.
+            return Body(size=sending.length, truncated=True)
+        data = bytes(sending.data)
+        if len(data) != sending.size:
+            return Body(digest=sending.digest, size=sending.size)
+        if secret_in(data, self._taint) is not None:
+            return self._withhold(operation, sending.digest, sending.size)
+        return self._keep(data, None)
+
+    def large(
+        self, operation: Operation, answer: UpstreamAnswer, writer: PoolWriter, secret: str | None
+    ) -> Body:
+        """An answer's body that came by and by."""
+        if secret is not None or operation.name.startswith("token."):
+            return self._withhold(operation, writer.digest, writer.size)
+        digest = writer.commit()
+        self._known[digest] = self._taint.count
+        return Body(digest=digest, size=writer.size, pooled=True, part=_part_of(answer))
+
+    def small(self, operation: Operation, answer: UpstreamAnswer, data: bytes) -> Body | None:
+        """An answer's body that was read whole."""
+        name = operation.name
+        if not data:
+            return None
+        if name.startswith("token."):
+            return Body(size=len(data), text=self._redactor.token_body(data))
+        by_digest = name.startswith(("manifest.", "blob.", "storage.")) and answer.status in (_OK, _PARTIAL)
+        text = None if by_digest else _text(data)
+        if text is not None:
+            return Body(size=len(data), text=text)
+        if secret_in(data, self._taint) is not None:
+            return self._withhold(operation, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))
+        return self._keep(data, _part_of(answer))
+
+    def _keep(self, data: bytes, part: tuple[int, int] | None) -> Body:
+        digest = self._pool.put(data)
+        self._known[digest] = self._taint.count
+        return Body(digest=digest, size=len(data), pooled=True, part=part)
+
+    def _withhold(self, operation: Operation, digest: str, size: int) -> Body:
+        what = f"{operation.name} {operation.repository}: {digest}"
+        self.withheld.append(what)
+        _log.warning("%s holds a secret and is not kept", what)
+        return Body(digest=digest, size=size, withheld="secret")
+
+    def late(self) -> set[str]:
+        """The bodies in the pool that hold a secret which came after they were kept; they are removed from it."""
+        found = {
+            digest
+            for digest, count in self._known.items()
+            if count < self._taint.count and self._holds(digest)
+        }
+        for digest in found:
+            self._pool.remove(digest)
+            self.withheld.append(digest)
+        return found
+
+    def _holds(self, digest: str) -> bool:
+        blob = self._pool.blob(digest)
+        if blob.size <= SMALL:
+            return self._taint.find(self._pool.read(digest)) is not None
+        before = b""
+        for piece in blob.pieces(0, blob.size):
+            data = bytes(piece)
+            if self._taint.find_raw(data, before) is not None:
+                return True
+            before = self._taint.seam(data)
+        return False
+
+
+def _text(data: bytes) -> str | None:
+    """Some bytes as text, if that is short and says exactly the same."""
+    if len(data) > _INLINE:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _part_of(answer: UpstreamAnswer) -> tuple[int, int] | None:
+    """First and last offset of a partial answer."""
+    if answer.status != _PARTIAL:
+        return None
+    said = next((value for name, value in answer.headers if name.lower() == "content-range"), "")
+    first, _, last = said.removeprefix("bytes ").partition("/")[0].partition("-")
+    return (int(first), int(last)) if first.isdigit() and last.isdigit() else None

@@ -1,0 +1,193 @@
+"""Looking after cassettes: canonical form, left parts, bodies that nobody needs, secrets in files of others.
+
+It reads and writes files and plays nothing. Source: `reference/record-replay.md` sections 5.3 and 5.6.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ghcr_sim.cassette.errors import CassetteError
+from ghcr_sim.cassette.files import load, save, written
+from ghcr_sim.cassette.order import ordered
+from ghcr_sim.cassette.parts import merged, merging, parts_of
+from ghcr_sim.cassette.pool import NAME, Pool
+from ghcr_sim.cassette.taint import Taint, check, shapes_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from ghcr_sim.cassette.files import Cassette
+    from ghcr_sim.cassette.model import Exchange
+
+__all__ = [
+    "Finding",
+    "format_cassette",
+    "is_formatted",
+    "merge_parts",
+    "missing",
+    "needed_digests",
+    "scan",
+    "unneeded",
+]
+
+_PIECE = 1 << 20
+_OVERLAP = 4096
+_BEGIN = b'{"cassette":'
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that looks like a secret.
+
+    Attributes:
+        path: The file.
+        place: The line in a text file, else the offset.
+        what: What it looks like.
+    """
+
+    path: Path
+    place: int
+    what: str
+
+
+def is_formatted(path: Path) -> bool:
+    """Whether a cassette is in canonical form and its seal is right.
+
+    Raises:
+        CassetteError: It cannot be read.
+    """
+    cassette = load(path)
+    lines = written(cassette.header, ordered([cassette.exchanges]))
+    with path.open("rb") as file:
+        return all(file.readline() == line for line in lines) and not file.read(1)
+
+
+def format_cassette(path: Path) -> None:
+    """Write a cassette in canonical form, sealed anew.
+
+    Raises:
+        CassetteError: It cannot be read or written.
+    """
+    cassette = load(path)
+    save(path, cassette.header, ordered([cassette.exchanges]))
+
+
+def merge_parts(path: Path) -> int:
+    """Make a cassette of what killed recorders have left.
+
+    Args:
+        path: The cassette.
+
+    Returns:
+        How many exchanges it has now.
+
+    Raises:
+        CassetteError: A recorder is still at it, or nothing is left.
+    """
+    if not any(parts_of(path)):
+        raise CassetteError("no recorder has left anything", path=path, remedy="is it the cassette's name?")
+    with merging(path):
+        done, alive = parts_of(path)
+        if alive:
+            raise CassetteError("a recorder is still at it", path=path, remedy="let it end")
+        header, exchanges = merged(done)
+        for each in exchanges:
+            # What the killed recorder knew is gone; what looks like a secret does so without it.
+            check(each, path, Taint())
+        save(path, header, exchanges)
+        for part in done:
+            part.unlink(missing_ok=True)
+        return len(exchanges)
+
+
+def needed_digests(exchanges: Iterable[Exchange]) -> Iterator[str]:
+    """The digests of the bodies that exchanges have in the pool."""
+    for each in exchanges:
+        for body in (each.request.body, each.response.body):
+            if body is not None and body.digest is not None and body.pooled:
+                yield body.digest
+
+
+def missing(cassette: Cassette) -> list[CassetteError]:
+    """What the pool lacks, or has in another size: one error a body."""
+    found: dict[str, CassetteError] = {}
+    for each in cassette.exchanges:
+        for body in (each.request.body, each.response.body):
+            if body is not None and body.pooled and body.digest and body.digest not in found:
+                try:
+                    cassette.pool.blob(body.digest, body.size)
+                except CassetteError as error:
+                    found[body.digest] = error
+    return list(found.values())
+
+
+def unneeded(directory: Path) -> tuple[Pool, list[str]]:
+    """The bodies in a directory's pool that none of its cassettes needs.
+
+    Args:
+        directory: Where the cassettes are.
+
+    Returns:
+        The pool, and the digests.
+
+    Raises:
+        CassetteError: A cassette cannot be read, or is being recorded: what it needs is not known, and so nothing may
+            go.
+    """
+    needed: set[str] = set()
+    for path in sorted(each for each in directory.iterdir() if each.is_file()):
+        if path.suffix == ".part":
+            target = path.with_name(path.name[1:].rpartition(".part")[0].rpartition(".")[0])
+            if path in parts_of(target)[1]:
+                raise CassetteError("a recorder is still at it", path=target, remedy="let it end")
+            needed.update(needed_digests(load(path, lenient=True).exchanges))
+        elif path.suffix == ".jsonl" or _begins_as_cassette(path):
+            needed.update(needed_digests(load(path).exchanges))
+    pool = Pool(directory / NAME)
+    return pool, [each for each in pool.digests() if each not in needed]
+
+
+def _begins_as_cassette(path: Path) -> bool:
+    """Whether a file is a cassette, whatever it is called."""
+    with path.open("rb") as file:
+        return file.read(len(_BEGIN)) == _BEGIN
+
+
+def scan(paths: Iterable[Path]) -> Iterator[Finding]:
+    """What looks like a secret in files, and in all files of directories; large ones a mebibyte at a time.
+
+    Args:
+        paths: Files and directories.
+
+    Yields:
+        Each finding, once a place.
+    """
+    for path in paths:
+        files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        for file in files:
+            yield from _scan_file(file)
+
+
+def _scan_file(path: Path) -> Iterator[Finding]:
+    seen: set[tuple[str, int]] = set()
+    offset, lines, before = 0, 1, b""
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            data = before + piece
+            start = offset - len(before)
+            for what, at in shapes_in(data):
+                if (what, start + at) in seen:
+                    continue
+                seen.add((what, start + at))
+                place = lines + data.count(b"\n", len(before), at) if _is_text(data[:512]) else start + at
+                yield Finding(path, place, what)
+            lines += piece.count(b"\n")
+            offset += len(piece)
+            before = data[-_OVERLAP:]
+
+
+def _is_text(start: bytes) -> bool:
+    return b"\0" not in start

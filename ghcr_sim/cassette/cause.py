@@ -1,0 +1,133 @@
+"""What an exchange changes and what it depends on: nothing recorded after a write is answered before it.
+
+Resources are named by tuples. Only successful writes change anything. It knows no times. Source:
+`reference/record-replay.md` section 3.9 and 5.2.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["Resource", "changed_by", "needed_by", "referenced"]
+
+Resource = tuple[str, ...]
+"""A word, `blob`, `manifest`, `list` or `package`; the repository; and for the first two a digest or reference."""
+
+_OK = range(200, 300)
+
+
+def changed_by(
+    name: str,
+    repository: str,
+    reference: str,
+    query: Iterable[tuple[str, str]],
+    *,
+    status: int,
+    digest: str | None = None,
+) -> tuple[Resource, ...]:
+    """What a write has changed.
+
+    Args:
+        name: The operation.
+        repository: The repository.
+        reference: A tag or digest.
+        query: The query.
+        status: How it ended.
+        digest: The digest of a manifest that was pushed.
+
+    Returns:
+        The resources; none where it changed nothing.
+    """
+    if status not in _OK:
+        return ()
+    asked = dict(query)
+    match name:
+        case "manifest.put" | "manifest.delete":
+            manifests = {reference, digest or reference}
+            return (
+                *(("manifest", repository, each) for each in sorted(manifests)),
+                ("list", repository),
+                ("package", repository),
+            )
+        case "upload.put":
+            return (("blob", repository, asked.get("digest", "")),)
+        case "upload.post" if status == 201 and ("mount" in asked or "digest" in asked):  # noqa: PLR2004 - Created
+            return (("blob", repository, asked.get("mount") or asked.get("digest", "")),)
+        case "blob.delete":
+            return (("blob", repository, reference),)
+    return ()
+
+
+def needed_by(  # noqa: PLR0911 - a table
+    name: str,
+    repository: str,
+    reference: str,
+    query: Iterable[tuple[str, str]],
+    manifest: bytes | None = None,
+) -> tuple[Resource, ...]:
+    """What an exchange depends on.
+
+    Args:
+        name: The operation.
+        repository: The repository.
+        reference: A tag or digest.
+        query: The query.
+        manifest: The bytes of a manifest that is pushed.
+
+    Returns:
+        The resources.
+    """
+    noun = name.partition(".")[0]
+    if name == "manifest.put":
+        return tuple(_listed(repository, manifest or b""))
+    if noun == "manifest":
+        return (("manifest", repository, reference),)
+    if noun == "blob":
+        return (("blob", repository, reference),)
+    if noun in {"tags", "referrers"}:
+        return (("list", repository),)
+    if noun == "token":
+        scopes = [value for key, value in query if key == "scope"]
+        return tuple(("package", scope.split(":")[1]) for scope in scopes if scope.count(":") >= 2)  # noqa: PLR2004 - type, name, actions
+    if name == "upload.post" and (source := dict(query).get("from")):
+        return (("blob", source, dict(query).get("mount", "")),)
+    return ()
+
+
+def _listed(repository: str, manifest: bytes) -> Iterator[Resource]:
+    """What a manifest lists."""
+    blobs, manifests = referenced(manifest)
+    yield from (("blob", repository, each) for each in blobs)
+    yield from (("manifest", repository, each) for each in manifests)
+
+
+def referenced(manifest: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The digests that a manifest lists.
+
+    Args:
+        manifest: Its bytes; what is no manifest lists nothing.
+
+    Returns:
+        Blobs, and manifests.
+    """
+    try:
+        document: Any = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return (), ()
+    if not isinstance(document, dict):
+        return (), ()
+    layers = _list(document.get("layers")) or _list(document.get("blobs"))
+    return _digests([document.get("config"), *layers]), _digests(_list(document.get("manifests")))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _digests(descriptors: list[Any]) -> tuple[str, ...]:
+    found = (each.get("digest") for each in descriptors if isinstance(each, dict))
+    return tuple(dict.fromkeys(each for each in found if isinstance(each, str)))

@@ -1,0 +1,205 @@
+"""What a replay may serve: content that the cassette shows in a repository, and what this run has pushed there.
+
+Content is scoped to the repository in which it was seen, and counts only from the write on that made it. It answers
+no request.
+Source: `reference/record-replay.md` section 5.2, point 5; section 6 pitfalls 10 and 11.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ghcr_sim.cassette.errors import CassetteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ghcr_sim.cassette.model import Body, Exchange
+    from ghcr_sim.cassette.pool import Pool
+    from ghcr_sim.cassette.shelf import Shelf
+    from ghcr_sim.store import Blob
+
+__all__ = ["Known", "Shown", "Unseen"]
+
+_OK = range(200, 300)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A manifest.
+
+    Attributes:
+        digest: Its digest.
+        media_type: Its media type.
+        data: Its bytes.
+    """
+
+    digest: str
+    media_type: str
+    data: bytes
+
+
+class Known:
+    """The content of a replay.
+
+    Args:
+        shelf: What was recorded.
+        pool: Where the bodies are.
+    """
+
+    def __init__(self, shelf: Shelf, pool: Pool) -> None:
+        self._shelf = shelf
+        self._pool = pool
+        self._manifests: dict[tuple[str, str], Shown | None] = {}
+        self._blobs: dict[tuple[str, str], Blob] = {}
+        self._recorded: dict[tuple[str, str], list[tuple[Exchange, Body]]] = {}
+        self._shown: dict[tuple[str, str], list[tuple[Exchange, Body, str]]] = {}
+        self._absent: set[tuple[str, str]] = set()
+        self._mentioned = {(each.repository, each.reference) for each in shelf.exchanges}
+        self._there: dict[tuple[str, str], list[Exchange]] = {}
+        redirected: dict[str, list[Exchange]] = {}
+        for each in shelf.exchanges:
+            if each.operation in {"blob.get", "blob.head"} and each.response.status < 400:  # noqa: PLR2004 - it is there
+                redirected.setdefault(each.reference, []).append(each)
+                self._there.setdefault((each.repository, each.reference), []).append(each)
+            self._learn_manifest(each)
+        for each in shelf.exchanges:
+            self._learn_blob(each, redirected)
+
+    def _learn_manifest(self, each: Exchange) -> None:
+        status, sent, got = each.response.status, each.request.body, each.response.body
+        if each.operation == "manifest.get" and status == 200 and got and got.pooled and got.digest:  # noqa: PLR2004 - OK
+            self._show(each, got, _field(each.response.headers, "content-type"))
+        elif each.operation == "manifest.put" and status in _OK and sent and sent.pooled and sent.digest:
+            self._show(each, sent, _field(each.request.headers, "content-type"))
+        elif each.operation.startswith(("manifest.", "blob.")) and status == 404:  # noqa: PLR2004 - Not Found
+            self._absent.add((each.repository, each.reference))
+
+    def _show(self, each: Exchange, body: Body, media_type: str) -> None:
+        for reference in {each.reference, str(body.digest)}:
+            self._shown.setdefault((each.repository, reference), []).append((each, body, media_type))
+
+    def _learn_blob(self, each: Exchange, redirected: dict[str, list[Exchange]]) -> None:
+        body = each.response.body
+        whole = body is not None and body.pooled and body.part is None
+        if not whole or body is None or each.operation not in {"blob.get", "storage.get"}:
+            return
+        if each.response.status != 200 or body.digest != each.reference:  # noqa: PLR2004 - OK
+            return
+        owners = redirected.get(each.reference, []) if each.operation == "storage.get" else [each]
+        for owner in owners:
+            self._recorded.setdefault((owner.repository, each.reference), []).append((owner, body))
+
+    # -- what this run does
+
+    def push_manifest(self, repository: str, reference: str, shown: Shown | None) -> None:
+        """Take note of a manifest that this run pushed; None of one that it deleted."""
+        self._manifests[repository, reference] = shown
+        if shown is not None:
+            self._manifests[repository, shown.digest] = shown
+
+    def push_blob(self, repository: str, blob: Blob) -> None:
+        """Take note of a blob that this run pushed or mounted."""
+        self._blobs[repository, blob.digest] = blob
+
+    # -- what there is
+
+    def is_own(self, repository: str, reference: str) -> bool:
+        """Whether this run has changed a manifest, so that what was recorded of it may be old."""
+        return (repository, reference) in self._manifests
+
+    def differs(self, repository: str, reference: str) -> bool:
+        """Whether this run has made something of a reference that the cassette never shows."""
+        if (repository, reference) not in self._manifests:
+            return False
+        own = self._manifests[repository, reference]
+        recorded = {body.digest for _, body, _ in self._shown.get((repository, reference), [])}
+        return own is None or own.digest not in recorded
+
+    def adds_tags(self, repository: str) -> bool:
+        """Whether this run has pushed a tag that the cassette never shows."""
+        return any((repository, each) not in self._shown for each in self.own_tags(repository))
+
+    def own_tags(self, repository: str) -> list[str]:
+        """The tags that this run has pushed."""
+        pushed = (ref for (name, ref), shown in self._manifests.items() if name == repository and shown)
+        return [each for each in pushed if ":" not in each]
+
+    def is_mentioned(self, repository: str, digest: str) -> bool:
+        """Whether the cassette speaks of a digest in a repository."""
+        return (repository, digest) in self._mentioned
+
+    def comes_later(self, repository: str, digest: str) -> bool:
+        """Whether the cassette shows a blob after writes that this run has not made, and only then."""
+        shown = self._there.get((repository, digest), [])
+        return bool(shown) and not any(self._shelf.is_available(each) for each in shown)
+
+    def was_absent(self, repository: str, reference: str) -> bool:
+        """Whether the cassette saw that there is no such thing."""
+        return (repository, reference) in self._absent
+
+    def manifest(self, repository: str, reference: str) -> Shown | None:
+        """A manifest that may be served now."""
+        if (repository, reference) in self._manifests:
+            return self._manifests[repository, reference]
+        open_ones = [each for each in self._shown.get((repository, reference), []) if self._is_open(each[0])]
+        if not open_ones:
+            return None
+        _, body, media_type = max(open_ones, key=lambda each: (len(each[0].after), each[0].id))
+        digest = str(body.digest)
+        return Shown(digest, media_type, self._pool.read(digest))
+
+    def blob(self, repository: str, digest: str) -> Blob | None:
+        """A blob that may be served now."""
+        own = self._blobs.get((repository, digest))
+        if own is not None:
+            return own
+        for owner, _ in self._recorded.get((repository, digest), []):
+            if self._shelf.is_available(owner):
+                return self._pool.blob(digest)
+        return None
+
+    def any_blob(self, digest: str) -> Blob | None:
+        """A blob by its digest alone, as the storage host finds it behind a signature."""
+        own = next((blob for (_, each), blob in self._blobs.items() if each == digest), None)
+        if own is not None:
+            return own
+        return self._pool.blob(digest) if self._pool.has(digest) else None
+
+    def has_blob(self, repository: str, digest: str) -> bool:
+        """Whether a blob is there now, by what was recorded or done; its bytes may be unknown."""
+        return self.blob(repository, digest) is not None
+
+    def _is_open(self, exchange: Exchange) -> bool:
+        """Whether what an exchange shows holds already: a push, once it was played; a pull, once its causes were."""
+        if exchange.operation == "manifest.put":
+            return exchange.id in self._shelf.played
+        return self._shelf.is_available(exchange)
+
+
+class Unseen:
+    """A blob of which digest and size are known, and the bytes are not: nobody kept them.
+
+    Args:
+        digest: Its digest.
+        size: How many bytes it has.
+    """
+
+    path: str | None = None
+
+    def __init__(self, digest: str, size: int) -> None:
+        self.digest = digest
+        self.size = size
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
+        """Nothing.
+
+        Raises:
+            CassetteError: Always.
+        """
+        raise CassetteError(f"the bytes of {self.digest} were not kept ({start} to {stop} were asked for)")
+
+
+def _field(headers: tuple[tuple[str, str], ...], name: str) -> str:
+    return next((value for key, value in headers if key.lower() == name), "")

@@ -1,0 +1,357 @@
+"""Recording: the origin that asks the real registry, passes its answer on, and writes down what may be written.
+
+Bodies stream through while they are hashed and kept. An exchange is written before its last byte goes to the client:
+what a client has received whole survives a kill. One whose text holds a secret of this recording is not written, and
+then nothing becomes a cassette. Where a request goes, and how addresses are rewritten for the client, `addresses`
+knows; what is kept of a body, `bodies`. Source: `reference/record-replay.md` sections 3 and 5.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections import defaultdict
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ghcr_sim.cassette.bodies import SMALL, Keeper, Sending
+from ghcr_sim.cassette.cause import changed_by, needed_by
+from ghcr_sim.cassette.errors import CassetteError, SecretFound
+from ghcr_sim.cassette.key import auth_kind
+from ghcr_sim.cassette.model import Auth, Body, Exchange, Received, Sent
+from ghcr_sim.cassette.redact import Redactor, kept_query
+from ghcr_sim.cassette.taint import Taint, check
+from ghcr_sim.exchange import Relay, Response, Wire
+from ghcr_sim.oci.refusals import error_body
+from ghcr_sim.upstream import UpstreamError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from ghcr_sim import exchange
+    from ghcr_sim.cassette.addresses import Addresses, Headers, Place
+    from ghcr_sim.cassette.cause import Resource
+    from ghcr_sim.cassette.parts import Part
+    from ghcr_sim.cassette.pool import Pool, PoolWriter
+    from ghcr_sim.exchange import Request
+    from ghcr_sim.upstream import Upstream, UpstreamAnswer
+
+__all__ = ["Recorder"]
+
+_BODILESS = frozenset({204, 304})
+_log = logging.getLogger("ghcr_sim")
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A request under way, as it will be written down."""
+
+    number: int
+    request: Request
+    place: Place
+    auth: Auth
+    since: int
+    sending: Sending
+    headers: Headers
+
+
+class Recorder:
+    """The origin of a recording.
+
+    Args:
+        upstream: The way to real registries.
+        addresses: Where a request goes.
+        part: Where exchanges are written.
+        pool: Where bodies are kept.
+        taint: The secrets that passed.
+
+    Attributes:
+        count: How many exchanges were written.
+        keeper: What became of the bodies.
+        failure: Why nothing becomes a cassette: a secret was about to be written, or the disk is full.
+    """
+
+    def __init__(
+        self, upstream: Upstream, addresses: Addresses, part: Part, pool: Pool, taint: Taint | None = None
+    ) -> None:
+        self._upstream = upstream
+        self._addresses = addresses
+        self._part = part
+        self._pool = pool
+        self.taint = taint or Taint()
+        self._redactor = Redactor(self.taint)
+        self.keeper = Keeper(pool, self.taint, self._redactor)
+        self._begun = 0
+        self._over: dict[int, int] = {}
+        self._writes: dict[Resource, list[int]] = defaultdict(list)
+        self._scopes: dict[str, tuple[str, ...]] = {}
+        self.count = 0
+        self.failure: CassetteError | None = None
+
+    def __repr__(self) -> str:
+        return f"<Recorder of {self.count} exchanges>"
+
+    async def __call__(self, request: Request, body: exchange.Body) -> Response:
+        """Ask the real registry."""
+        place = self._addresses.place(request)
+        if isinstance(place, Response):
+            return place
+        asked = self._begin(request, place, body)
+        dropped = {"host", "authorization"} if place.drops_credentials else {"host"}
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
+        try:
+            answer = await self._upstream.send(request.method, place.url, headers, asked.sending)
+        except UpstreamError as error:
+            _log.warning("%s %s: %s", request.method, place.operation.name, error)
+            return _bad_gateway(str(error))
+        return await self._answered(asked, answer)
+
+    def _begin(self, request: Request, place: Place, body: exchange.Body) -> _Asked:
+        """Take note of a request; its secrets are known from here on."""
+        self._begun += 1
+        value = request.headers.get("authorization", "")
+        self._redactor.learn(request.target)
+        return _Asked(
+            number=self._begun,
+            request=request,
+            place=place,
+            auth=Auth(kind=auth_kind(request.headers), scopes=self._scopes.get(_name_of(value), ())),
+            since=len(self._over),
+            sending=Sending(body, place.operation.name),
+            headers=self._redactor.request_headers(request.headers),
+        )
+
+    # -- passing on
+
+    async def _answered(self, asked: _Asked, answer: UpstreamAnswer) -> Response:
+        """Pass an answer on: a small one when it is written down, a large one while it comes."""
+        headers = self._addresses.for_client(asked.request, asked.place, answer.headers)
+        kept = self._redactor.response_headers(answer.headers)
+        pieces = answer.pieces()
+        begin: list[bytes] = []
+        if _has_none(asked, answer) or answer.length is None or answer.length <= SMALL:
+            try:
+                whole = await _read(pieces, begin)
+            except UpstreamError as error:
+                _log.warning("%s %s: %s", asked.request.method, asked.place.operation.name, error)
+                self._note(asked, answer, kept, Body(size=sum(map(len, begin)), truncated=True))
+                return Response(answer.status, headers, wire=Wire(reset=True), by="recorded")
+            if whole:
+                data = b"".join(begin)
+                self._note(asked, answer, kept, data)
+                return Response(answer.status, _framed(asked, answer, headers, data), data, by="recorded")
+        passed = self._pass_on(asked, answer, kept, _chained(begin, pieces))
+        return Response(answer.status, headers, Relay(passed, answer.length), by="recorded")
+
+    async def _pass_on(
+        self, asked: _Asked, answer: UpstreamAnswer, kept: Headers, pieces: AsyncGenerator[bytes]
+    ) -> AsyncGenerator[bytes]:
+        """A large body, kept while it passes. Whoever goes away early leaves an exchange that says so."""
+        keeping = _Keeping(self._pool, self.taint)
+        held = b""
+        try:
+            async with aclosing(pieces):
+                async for piece in pieces:
+                    keeping.begin(piece)
+                    if held:
+                        yield held
+                    held = piece
+                    await keeping.end()
+            # Before the last piece goes: who has it all has an exchange that is written down.
+            self._note(asked, answer, kept, keeping)
+            yield held
+        finally:
+            await keeping.end()
+            if not keeping.noted:
+                self._note(asked, answer, kept, Body(size=keeping.size, truncated=True))
+            keeping.discard()
+
+    # -- writing down
+
+    def _note(
+        self, asked: _Asked, answer: UpstreamAnswer, kept: Headers, body: bytes | Body | _Keeping
+    ) -> None:
+        """Write an exchange down, unless nothing can become of the recording any more."""
+        if self.failure is not None or self._part.closed:
+            return
+        try:
+            self._write_down(asked, answer, kept, body)
+        except (OSError, CassetteError) as error:
+            why = (error.strerror or "") if isinstance(error, OSError) else str(error)
+            _log.error("nothing more is recorded: %s", why)
+            self.failure = CassetteError(
+                f"nothing more can be written there: {why}",
+                path=self._part.target,
+                remedy="make room, or choose another directory, and record again; the old cassette is as it was",
+            )
+
+    def _write_down(
+        self, asked: _Asked, answer: UpstreamAnswer, kept: Headers, body: bytes | Body | _Keeping
+    ) -> None:
+        operation, sending = asked.place.operation, asked.sending
+        self._note_scopes(asked, body)
+        reference = operation.reference
+        if operation.name.startswith("upload.") and reference:
+            reference = self._redactor.number("session", reference)
+        if isinstance(body, _Keeping):
+            received: Body | None = body.note(self.keeper, asked, answer)
+        else:
+            received = self.keeper.small(operation, answer, body) if isinstance(body, bytes) else body
+        self._write(
+            Exchange(
+                id=asked.number,
+                operation=operation.name,
+                host=asked.place.host,
+                repository=operation.repository,
+                reference=reference,
+                query=kept_query(operation.query),
+                auth=asked.auth,
+                after=self._causes(asked),
+                request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending)),
+                response=Received(status=answer.status, headers=kept, body=received),
+            )
+        )
+        digest = sending.digest if operation.name == "manifest.put" else None
+        changed = (operation.name, operation.repository, operation.reference, operation.query)
+        for resource in changed_by(*changed, status=answer.status, digest=digest):
+            self._writes[resource].append(asked.number)
+        self._over[asked.number] = len(self._over)
+
+    def _write(self, written: Exchange) -> None:
+        """Write a line, unless it holds a secret."""
+        try:
+            check(written, self._part.target, self.taint)
+        except SecretFound as found:
+            self.failure = found
+            return
+        self._part.append(written)
+        self.count += 1
+
+    def _note_scopes(self, asked: _Asked, body: object) -> None:
+        """Remember what a token that was fetched is for."""
+        operation = asked.place.operation
+        asked_for = tuple(sorted(operation.every("scope")))
+        if operation.name == "token.post":
+            asked_for = self._redactor.learn_form(bytes(asked.sending.data)) or asked_for
+        if operation.name.startswith("token.") and isinstance(body, bytes):
+            for token in self._redactor.tokens_in(body):
+                self._scopes[_name_of(f"Bearer {token}")] = asked_for
+
+    def _causes(self, asked: _Asked) -> tuple[int, ...]:
+        """The writes that were over before it began, and that it depends on."""
+        operation = asked.place.operation
+        what = (operation.name, operation.repository, operation.reference, operation.query)
+        needed = needed_by(*what, bytes(asked.sending.data))
+        found = {each for resource in needed for each in self._writes.get(resource, ())}
+        return tuple(sorted(each for each in found if self._over[each] < asked.since))
+
+
+class _Keeping:
+    """A large body on its way into the pool, a step behind the client; where the pool fails, the body goes on.
+
+    Args:
+        pool: The pool.
+        taint: The secrets that passed.
+
+    Attributes:
+        noted: Whether it was written down.
+    """
+
+    def __init__(self, pool: Pool, taint: Taint) -> None:
+        self._pool = pool
+        self._taint = taint
+        self._step: asyncio.Task[None] | None = None
+        self._before = b""
+        self._secret: str | None = None
+        self._error: OSError | None = None
+        self._writer: PoolWriter | None = None
+        self.noted = False
+
+    @property
+    def size(self) -> int:
+        """How many bytes were kept."""
+        return 0 if self._writer is None else self._writer.size
+
+    def begin(self, piece: bytes) -> None:
+        """Begin to keep a piece."""
+        self._secret = self._secret or self._taint.find_raw(piece, self._before)
+        self._before = self._taint.seam(piece)
+        if self._error is None:
+            self._step = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+
+    def _write(self, piece: bytes) -> None:
+        try:
+            if self._writer is None:
+                self._writer = self._pool.writer()
+            self._writer.write(piece)
+        except OSError as error:
+            self._error = error
+
+    async def end(self) -> None:
+        """Wait until the piece is kept."""
+        step, self._step = self._step, None
+        if step is not None:
+            await asyncio.wait({step})
+
+    def note(self, keeper: Keeper, asked: _Asked, answer: UpstreamAnswer) -> Body:
+        """What is kept of it.
+
+        Raises:
+            OSError: It could not be kept.
+        """
+        self.noted = True
+        if self._error is not None:
+            raise self._error
+        assert self._writer is not None
+        return keeper.large(asked.place.operation, answer, self._writer, self._secret)
+
+    def discard(self) -> None:
+        """Forget what was not committed."""
+        if self._writer is not None:
+            self._writer.discard()
+
+
+async def _read(pieces: AsyncIterator[bytes], begin: list[bytes]) -> bool:
+    """Read into `begin` what is small; whether that is all."""
+    size = 0
+    async for piece in pieces:
+        begin.append(piece)
+        size += len(piece)
+        if size > SMALL:
+            return False
+    return True
+
+
+async def _chained(begin: list[bytes], rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """What was read already, and the rest."""
+    async with aclosing(rest):
+        while begin:
+            yield begin.pop(0)
+        async for piece in rest:
+            yield piece
+
+
+def _has_none(asked: _Asked, answer: UpstreamAnswer) -> bool:
+    """Whether an answer has no body, whatever length it says."""
+    return asked.request.method == "HEAD" or answer.status in _BODILESS
+
+
+def _framed(asked: _Asked, answer: UpstreamAnswer, headers: Headers, data: bytes) -> Headers:
+    """The fields, with the length that a chunked answer did not say."""
+    if _has_none(asked, answer) or any(name.lower() == "content-length" for name, _ in headers):
+        return headers
+    return (*headers, ("content-length", str(len(data))))
+
+
+def _name_of(authorization: str) -> str:
+    """A name for a credential: the credential itself is not kept."""
+    return hashlib.sha256(authorization.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _bad_gateway(why: str) -> Response:
+    """What a client hears when there is no answer to pass on."""
+    body = error_body("UNAVAILABLE", f"nothing was recorded: {why}")
+    headers = (("content-length", str(len(body))), ("content-type", "application/json"))
+    return Response(502, headers, body, by="upstream")

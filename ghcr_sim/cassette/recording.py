@@ -1,0 +1,204 @@
+"""A whole recording: a part is opened, and at the end the cassette is merged, rehearsed and swapped in.
+
+Whoever fails in between leaves the old cassette as it was. Source: `reference/record-replay.md` sections 5.1, 5.3 and
+5.6.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from ghcr_sim.cassette.allowed import RULES
+from ghcr_sim.cassette.errors import CassetteError
+from ghcr_sim.cassette.files import load, save
+from ghcr_sim.cassette.model import SCHEMA, Header
+from ghcr_sim.cassette.parts import Part, merged, merging, parts_of
+from ghcr_sim.cassette.pool import Pool
+from ghcr_sim.cassette.record import Recorder
+from ghcr_sim.cassette.rehearse import rehearse
+from ghcr_sim.cassette.taint import Taint, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ghcr_sim.cassette.addresses import Addresses
+    from ghcr_sim.cassette.files import Cassette
+    from ghcr_sim.cassette.model import Body, Exchange
+    from ghcr_sim.clock import Clock
+    from ghcr_sim.upstream import Upstream
+
+__all__ = ["Recording"]
+
+
+class Recording:
+    """A cassette that is being made.
+
+    Args:
+        target: The cassette's file.
+        upstream: The real registry's origin, such as `https://ghcr.io`.
+        clock: The time, for the header.
+        secrets: More secrets to look for, by name: those of environment variables, say.
+
+    Raises:
+        CassetteError: Nothing can be written there, or `upstream` is no origin.
+    """
+
+    def __init__(
+        self, target: Path, upstream: str, *, clock: Clock, secrets: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self.target = target
+        _check_origin(upstream)
+        now = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        header = Header(
+            cassette=SCHEMA,
+            tool=f"pytest-ghcr {version('pytest-ghcr')}",
+            recorded_at=now,
+            upstream=upstream.rstrip("/"),
+            rules=RULES,
+        )
+        self._part = Part(target, header)
+        self._pool = Pool.beside(target)
+        self._taint = Taint()
+        for name, secret in secrets:
+            self._taint.add(name, secret)
+        self._recorder: Recorder | None = None
+
+    def recorder(self, upstream: Upstream, addresses: Addresses) -> Recorder:
+        """The origin that records."""
+        self._recorder = Recorder(upstream, addresses, self._part, self._pool, self._taint)
+        return self._recorder
+
+    @property
+    def withheld(self) -> list[str]:
+        """What was not kept because it holds a secret."""
+        return [] if self._recorder is None else self._recorder.keeper.withheld
+
+    def discard(self) -> None:
+        """Forget what was recorded; the old cassette stays."""
+        self._part.discard()
+
+    async def finish(self) -> Cassette | None:
+        """Merge, rehearse and swap in.
+
+        Returns:
+            The cassette; None where another recorder is still at it, and will merge this part, too.
+
+        Raises:
+            SecretFound: A secret would have been written; nothing was kept.
+            CassetteError: Nothing was recorded, or it does not replay; the old cassette is as it was.
+        """
+        try:
+            self._look_back()
+        except BaseException:
+            self._part.discard()
+            raise
+        self._part.close()
+        with merging(self.target):
+            done, alive = parts_of(self.target)
+            if alive:
+                return None
+            if self._part.path not in done:
+                # Who ended at the same time has merged this part, too.
+                return load(self.target)
+            try:
+                cassette = await self._merge(done)
+            except BaseException:
+                # Only what was recorded here is forgotten: what others have left may be good.
+                self._part.path.unlink(missing_ok=True)
+                raise
+            for part in done:
+                part.unlink(missing_ok=True)
+            return cassette
+
+    def _look_back(self) -> None:
+        """Look through what was written once more: a secret may have been seen after a line or a body was.
+
+        Raises:
+            SecretFound: A line holds one.
+            CassetteError: Something could not be written.
+        """
+        if self._recorder is None:
+            return
+        if self._recorder.failure is not None:
+            raise self._recorder.failure
+        late = self._recorder.keeper.late()
+        written = load(self._part.path).exchanges
+        for each in written:
+            check(each, self.target, self._taint)
+        if late:
+            self._part.rewrite([_without(each, late) for each in written])
+
+    async def _merge(self, parts: list[Path]) -> Cassette:
+        header, exchanges = merged(parts)
+        if not exchanges:
+            raise CassetteError(
+                "nothing was recorded",
+                path=self.target,
+                remedy="does the command reach the registry by this door?",
+            )
+        for each in exchanges:
+            check(each, self.target, self._taint)
+        new = self.target.with_name(f".{self.target.name}.rehearsal")
+        try:
+            save(new, header, exchanges)
+            faults = await rehearse(load(new))
+        finally:
+            new.unlink(missing_ok=True)
+        if faults:
+            more = f" (and {len(faults) - 3} more)" if faults[3:] else ""
+            left = (
+                ""
+                if parts == [self._part.path]
+                else "; other recorders' parts are left: merge or delete them"
+            )
+            raise CassetteError(
+                f"it does not replay as it was recorded: {'; '.join(faults[:3])}{more}",
+                path=self.target,
+                remedy=f"the old cassette is as it was{left}",
+            )
+        for each in exchanges:
+            self._list(each)
+        save(self.target, header, exchanges)
+        return load(self.target)
+
+    def _list(self, each: Exchange) -> None:
+        """Let other tools find a manifest in the pool by its name."""
+        body = each.response.body if each.operation == "manifest.get" else each.request.body
+        if each.operation not in {"manifest.get", "manifest.put"} or ":" in each.reference or body is None:
+            return
+        fields = each.response.headers if each.operation == "manifest.get" else each.request.headers
+        media_type = next((value for name, value in fields if name.lower() == "content-type"), "")
+        if each.response.status < 300 and body.pooled and body.digest:  # noqa: PLR2004 - it was taken or given
+            descriptor = {"mediaType": media_type, "digest": body.digest, "size": body.size}
+            self._pool.list_manifest(descriptor, f"{each.repository}:{each.reference}")
+
+
+def _without(each: Exchange, digests: set[str]) -> Exchange:
+    """An exchange whose bodies of these digests are withheld."""
+    request, response = each.request, each.response
+    changes = {
+        "request": request.model_copy(update={"body": _withheld(request.body, digests)}),
+        "response": response.model_copy(update={"body": _withheld(response.body, digests)}),
+    }
+    return each.model_copy(update=changes)
+
+
+def _withheld(body: Body | None, digests: set[str]) -> Body | None:
+    if body is None or body.digest not in digests:
+        return body
+    return body.model_copy(update={"pooled": False, "withheld": "secret"})
+
+
+def _check_origin(upstream: str) -> None:
+    """Refuse what is no origin; above all one with a password, which would be written down."""
+    parts = urlsplit(upstream)
+    if "@" in parts.netloc:
+        raise CassetteError(
+            "the registry's address has a login in it", remedy="leave it out: the client brings its own"
+        )
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise CassetteError(f"{upstream!r} is no registry's origin", remedy="write it as https://ghcr.io")

@@ -1,0 +1,215 @@
+"""Secrets: those of this recording, looked for in what is about to be written, and the shapes of all secrets.
+
+Every secret that passes is remembered in memory, and searched for raw, quoted for URLs and JSON, and in the three
+alignments of base64. Shapes need no recording, so that cassettes of others can be scanned. It edits nothing. Source:
+`reference/record-replay.md` section 5.3; token shapes: GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ghcr_sim.cassette.errors import SecretFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ghcr_sim.cassette.model import Exchange
+
+__all__ = ["SHAPES", "Taint", "check", "masked", "secret_in", "shapes_in"]
+
+_SHORTEST = 6
+"""A shorter secret is a part of too many words to be looked for."""
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+
+SHAPES: dict[str, re.Pattern[bytes]] = {
+    "a GitHub token": re.compile(rb"gh[oprsu]_[A-Za-z0-9]{36}"),
+    "a fine-grained GitHub token": re.compile(rb"github_pat_[A-Za-z0-9_]{59,}"),
+    "a GitHub token in base64": re.compile(
+        rb"Z2h[vwyz1]X[A-Za-z0-9+/_-]{45}|Z2l0aHViX3BhdF[A-Za-z0-9+/_-]{60}"
+    ),
+    "a JSON web token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    "a private key": re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"),
+    "an AWS key": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a signature of a storage address": re.compile(
+        rb"[?&](?:sig|hmac|X-Amz-Signature)=[A-Za-z0-9%+/=_-]{20,}"
+    ),
+    "credentials in a header": re.compile(
+        rb"(?i:\b(?:basic|bearer))[ \t]+(?=[a-z._~-]*[A-Z0-9+/])[A-Za-z0-9+/._~-]{20,}=*"
+    ),
+    "a password in a URL": re.compile(rb"(?i)\bhttps?://[^\s/?#\"'<>@:]{1,200}:[^\s/?#\"'<>@]{1,200}@"),
+}
+"""What a secret looks like, whoever's it is."""
+
+
+def shapes_in(data: bytes) -> Iterator[tuple[str, int]]:
+    """What looks like a secret.
+
+    Args:
+        data: Anything.
+
+    Yields:
+        What it looks like, and where it begins.
+
+    Example:
+        >>> list(shapes_in(b"no ghp_" + b"a1" * 18))
+        [('a GitHub token', 3)]
+    """
+    for name, shape in SHAPES.items():
+        for found in shape.finditer(data):
+            yield name, found.start()
+
+
+def masked(text: str) -> str:
+    """A text for people in which everything that looks like a secret is `<secret>`.
+
+    Example:
+        >>> masked("no ghp_" + "a1" * 18)
+        'no <secret>'
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    for shape in SHAPES.values():
+        data = shape.sub(b"<secret>", data)
+    return data.decode("utf-8", "surrogatepass")
+
+
+class Taint:
+    """The secrets that passed in this recording.
+
+    Example:
+        >>> taint = Taint()
+        >>> taint.add("the token", "hunter2hunter2")
+        >>> taint.find(b"... aHVudGVyMmh1bnRlcjI= ...")
+        'the token'
+    """
+
+    def __init__(self) -> None:
+        self._needles: dict[bytes, str] = {}
+        self._raw: dict[bytes, str] = {}
+        self._longest = 0
+
+    def __repr__(self) -> str:
+        return f"<Taint of {len(self._raw)} secrets>"
+
+    def add(self, name: str, secret: str) -> None:
+        """Remember a secret; short ones are not.
+
+        Args:
+            name: What it is, for the message: never the secret itself.
+            secret: The secret.
+        """
+        raw = secret.encode("utf-8", "surrogatepass")
+        if len(raw) < _SHORTEST or raw in self._raw:
+            return
+        self._raw[raw] = name
+        self._longest = max(self._longest, len(raw))
+        for form in _forms(raw, secret):
+            self._needles.setdefault(form, name)
+
+    def add_authorization(self, value: str) -> None:
+        """Remember what stands in an `Authorization` header, and what it decodes to."""
+        scheme, _, secret = value.strip().partition(" ")
+        secret = secret.strip()
+        self.add("the Authorization header", secret)
+        decoded = _decoded(secret)
+        if decoded is None:
+            return
+        if scheme.lower() == "basic":
+            user, colon, password = decoded.partition(":")
+            self.add("the login", decoded)
+            if colon:
+                self.add("the password", password)
+            elif user:
+                self.add("the login", user)
+        elif len(decoded) >= _SHORTEST and not decoded.startswith("v1:"):
+            # GHCR's bearer is the password in base64; its anonymous one is a public name and a time.
+            self.add("the token", decoded)
+
+    @property
+    def count(self) -> int:
+        """How many secrets there are; it grows."""
+        return len(self._raw)
+
+    def find(self, data: bytes) -> str | None:
+        """The name of a secret that is in some bytes, in any form, or None."""
+        return next((name for form, name in self._needles.items() if form in data), None)
+
+    def find_raw(self, data: bytes, before: bytes = b"") -> str | None:
+        """As `find`, as they are only: for content that is too large to look for each form.
+
+        Args:
+            data: A piece of it.
+            before: The end of the piece before, as `seam` gives it: a secret may lie across.
+        """
+        found = next((name for form, name in self._raw.items() if form in data), None)
+        if found is None and before:
+            across = before + data[: self._longest]
+            return next((name for form, name in self._raw.items() if form in across), None)
+        return found
+
+    def seam(self, data: bytes) -> bytes:
+        """The end of a piece, in which a secret may have begun."""
+        return data[-self._longest :] if self._longest else b""
+
+
+def _decoded(text: str) -> str | None:
+    """What base64 stands for, if it is text."""
+    try:
+        return b64decode(text + "=" * (-len(text) % 4), validate=True).decode()
+    except ValueError:
+        return None
+
+
+def _forms(raw: bytes, secret: str) -> Iterator[bytes]:
+    """All the ways in which a secret may be written down."""
+    yield raw
+    for safe in ("", "/:"):
+        quoted = quote(secret, safe=safe, errors="surrogatepass")
+        yield quoted.encode()
+        yield _ESCAPE.sub(lambda found: found[0].lower(), quoted).encode()
+    plain = json.dumps(secret)[1:-1]
+    yield plain.encode()
+    yield plain.replace("/", "\\/").encode()
+    yield "".join(f"\\u{ord(each):04x}" if each in "<>&" else each for each in plain).encode()
+    yield json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+    for shift in range(3):
+        # The first and the last characters depend on the neighbours; what is between does not.
+        encoded = b64encode(b"\0" * shift + raw)
+        core = encoded[(0, 2, 3)[shift] : len(encoded) - (0, 3, 2)[(len(raw) + shift) % 3]]
+        yield core
+        yield core.replace(b"+", b"-").replace(b"/", b"_")
+        yield quote(core.decode(), safe="").encode()
+
+
+def secret_in(data: bytes, taint: Taint) -> str | None:
+    """What secret some bytes hold: one of this recording, or what looks like one."""
+    return taint.find(data) or next((name for name, _ in shapes_in(data)), None)
+
+
+def check(each: Exchange, target: Path, taint: Taint) -> None:
+    """See that a line holds no secret.
+
+    Args:
+        each: The line.
+        target: The cassette, for the message.
+        taint: The secrets that are known, beside those that look like one.
+
+    Raises:
+        SecretFound: It holds one.
+    """
+    # A body's text is quoted in the line: what is quoted in itself is found before that only.
+    body = each.response.body
+    said = "" if body is None or body.text is None else body.text
+    found = secret_in(f"{each.line()}\n{said}".encode("utf-8", "surrogatepass"), taint)
+    if found is not None:
+        raise SecretFound(
+            f"{found} stands in what {each.operation} would have written",
+            path=target,
+            remedy="nothing was saved: keep it out of what is asked for, and of what is answered",
+        )

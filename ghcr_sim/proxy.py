@@ -1,0 +1,168 @@
+"""The forward door: an HTTPS proxy that takes over some hosts, by certificates of an authority made for this run.
+
+`CONNECT ghcr.io:443` is answered, and what the client then says inside TLS goes to the handler as if it had come to
+that host. Hosts that are not taken over are refused: nothing leaves by accident. It listens on loopback. Sources: RFC
+9110, section 9.3.6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from typing import TYPE_CHECKING, Self
+
+from ghcr_sim.errors import ServeError
+from ghcr_sim.http1 import Http1Server
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+    from ghcr_sim.exchange import Handler
+    from ghcr_sim.tls import Authority
+
+__all__ = ["Proxy"]
+
+_HEAD_LIMIT = 16 * 1024
+_HEAD_SECONDS = 10.0
+_CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
+
+
+class Proxy:
+    """A proxy on a loopback port. Use it as `async with Proxy(handler, authority, hosts) as proxy:`.
+
+    Args:
+        handler: What answers for the hosts that are taken over; its requests say which one is meant.
+        authority: Makes their certificates.
+        hosts: The hosts.
+        port: The port; 0 takes a free one.
+
+    Attributes:
+        refused: Hosts that were asked for and are not taken over.
+    """
+
+    def __init__(
+        self, handler: Handler, authority: Authority, hosts: frozenset[str], *, port: int = 0
+    ) -> None:
+        self._http1: Http1Server | None = None
+        self._handler = handler
+        self._authority = authority
+        self._hosts = hosts
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._listener: asyncio.Server | None = None
+        self.port = port
+        self.refused: list[str] = []
+
+    @property
+    def url(self) -> str:
+        """Where it is, as `HTTPS_PROXY` wants it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        self._http1 = Http1Server(self._handler, "https")
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connected, "127.0.0.1", self.port
+            )
+        except OSError as error:
+            raise ServeError(f"cannot listen on 127.0.0.1 port {self.port}: {error.strerror}") from None
+        self.port = self._listener.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._listener is not None
+        assert self._http1 is not None
+        self._listener.close()
+        await self._http1.close(0.1)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self._listener.wait_closed()
+
+    def _context(self, host: str) -> ssl.SSLContext:
+        """The TLS of a host; recorders speak HTTP/1.1 only."""
+        if host not in self._contexts:
+            self._contexts[host] = self._authority.server_context(host, alpn=("http/1.1",))
+        return self._contexts[host]
+
+    def _connected(self) -> _Connect:
+        """The protocol for a new connection."""
+        return _Connect(self)
+
+    def open(self, host: str) -> bool:
+        """Whether a host is taken over; one that is not is noted."""
+        if host in self._hosts:
+            return True
+        self.refused.append(host)
+        return False
+
+    async def take_over(self, transport: asyncio.Transport, host: str) -> None:
+        """Speak TLS as a host, and hand the connection to the HTTP server."""
+        assert self._http1 is not None
+        loop = asyncio.get_running_loop()
+        protocol = self._http1()
+        try:
+            secured = await loop.start_tls(transport, protocol, self._context(host), server_side=True)
+        except OSError:
+            transport.abort()
+            return
+        if secured is None:
+            transport.abort()
+            return
+        protocol.connection_made(secured)
+
+
+class _Connect(asyncio.Protocol):
+    """A connection until its CONNECT is answered.
+
+    Args:
+        proxy: Whose it is.
+    """
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._head = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for the head, but not for ever."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._watch = asyncio.get_running_loop().call_later(_HEAD_SECONDS, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Stop waiting."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Take the head, and answer it when it is whole."""
+        self._head += data
+        if b"\r\n\r\n" not in self._head and len(self._head) <= _HEAD_LIMIT:
+            return
+        assert self._transport is not None
+        assert self._watch is not None
+        self._watch.cancel()
+        said = _CONNECT.match(self._head)
+        host = (
+            said[1].decode().lower()
+            if said
+            else bytes(self._head[:100]).partition(b"\r\n")[0].decode("latin-1")
+        )
+        if said is None or not self._proxy.open(host):
+            self._transport.write(_refusal(host))
+            self._transport.close()
+            return
+        self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        self._task = asyncio.ensure_future(self._proxy.take_over(self._transport, host))
+
+
+def _refusal(host: str) -> bytes:
+    """The answer to who wants a host that is not taken over."""
+    text = f"{host} is not taken over by this proxy\n".encode()
+    fields = ("content-type: text/plain", "connection: close", f"content-length: {len(text)}")
+    return "\r\n".join(("HTTP/1.1 403 Forbidden", *fields, "", "")).encode() + text

@@ -1,0 +1,104 @@
+"""What changes what, and what depends on it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cassette.making import digest, image
+from hypothesis import given
+from strategies import documents, some
+
+from ghcr_sim.cassette.cause import changed_by, needed_by, referenced
+
+SHA, OTHER = digest(b"one"), digest(b"other")
+
+CHANGES = {
+    "a tag": (("manifest.put", "a/b", "v1", ()), {"status": 201, "digest": SHA}, {"v1", SHA}),
+    "a digest": (("manifest.put", "a/b", SHA, ()), {"status": 201, "digest": SHA}, {SHA}),
+    "a deletion": (("manifest.delete", "a/b", SHA, ()), {"status": 202}, {SHA}),
+    "an upload": (("upload.put", "a/b", "session", (("digest", SHA),)), {"status": 201}, {SHA}),
+    "a mount": (("upload.post", "a/b", "", (("mount", SHA), ("from", "c/d"))), {"status": 201}, {SHA}),
+    "an upload at once": (("upload.post", "a/b", "", (("digest", SHA),)), {"status": 201}, {SHA}),
+    "a blob that goes": (("blob.delete", "a/b", SHA, ()), {"status": 202}, {SHA}),
+    "a session": (("upload.post", "a/b", "", ()), {"status": 202}, set()),
+    "a mount that opens a session": (("upload.post", "a/b", "", (("mount", SHA),)), {"status": 202}, set()),
+    "a chunk": (("upload.patch", "a/b", "session", ()), {"status": 202}, set()),
+    "a refusal": (("manifest.put", "a/b", "v1", ()), {"status": 400, "digest": SHA}, set()),
+    "a read": (("manifest.get", "a/b", "v1", ()), {"status": 200}, set()),
+}
+
+
+@pytest.mark.parametrize(("what", "how", "changed"), CHANGES.values(), ids=CHANGES)
+def test_changes(what, how, changed) -> None:
+    """What succeeds changes what it names, in its repository; nothing else changes anything."""
+    found = changed_by(*what, **how)
+    assert {each[2] for each in found if len(each) == 3} == changed
+    assert {each[1] for each in found} <= {"a/b"}
+    if what[0].startswith("manifest.") and changed:
+        assert {("list", "a/b"), ("package", "a/b")} <= set(found)
+
+
+NEEDS = {
+    "a manifest": (("manifest.get", "a/b", "v1", ()), {("manifest", "a/b", "v1")}),
+    "a look at one": (("manifest.head", "a/b", SHA, ()), {("manifest", "a/b", SHA)}),
+    "a blob": (("blob.get", "a/b", SHA, ()), {("blob", "a/b", SHA)}),
+    "tags": (("tags.list", "a/b", "", ()), {("list", "a/b")}),
+    "referrers": (("referrers.list", "a/b", SHA, ()), {("list", "a/b")}),
+    "a token": (
+        ("token.get", "", "", (("scope", "repository:a/b:pull"), ("scope", "odd"))),
+        {("package", "a/b")},
+    ),
+    "a mount": (("upload.post", "a/b", "", (("mount", SHA), ("from", "c/d"))), {("blob", "c/d", SHA)}),
+    "a session": (("upload.post", "a/b", "", ()), set()),
+    "storage": (("storage.get", "", SHA, ()), set()),
+    "the way in": (("ping", "", "", ()), set()),
+}
+
+
+@pytest.mark.parametrize(("what", "needed"), NEEDS.values(), ids=NEEDS)
+def test_needs(what, needed) -> None:
+    """Each read depends on what it names; a session, storage and the way in on nothing."""
+    assert set(needed_by(*what)) == needed
+
+
+def test_a_manifest_depends_on_what_it_lists() -> None:
+    """Its blobs, and the manifests of an index."""
+    listed = needed_by("manifest.put", "a/b", "v1", (), image(b"one"))
+    assert set(listed) == {("blob", "a/b", digest(b"{}")), ("blob", "a/b", SHA)}
+    index = json.dumps({"manifests": [{"digest": SHA}, {"digest": OTHER}, {"digest": SHA}]}).encode()
+    assert needed_by("manifest.put", "a/b", "v1", (), index) == (
+        ("manifest", "a/b", SHA),
+        ("manifest", "a/b", OTHER),
+    )
+    artifact = json.dumps({"blobs": [{"digest": SHA}]}).encode()
+    assert referenced(artifact) == ((SHA,), ())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"layers":3}',
+        b'{"layers":[1,null]}',
+        b'{"manifests":"x"}',
+    ],
+    ids=lambda data: data[:12].decode("latin-1"),
+)
+def test_what_is_no_manifest_lists_nothing(data) -> None:
+    """A client may push anything: the recorder and the replay go on."""
+    assert referenced(data) == ((), ())
+
+
+@some
+@given(documents)
+def test_no_document_is_too_odd(document) -> None:
+    """Whatever JSON comes, digests come out."""
+    data = document if isinstance(document, bytes) else json.dumps(document).encode()
+    blobs, manifests = referenced(data)
+    assert all(isinstance(each, str) for each in (*blobs, *manifests))

@@ -1,0 +1,67 @@
+"""docs/cassettes.md: its Python runs and prints what is meant, its commands run, and what it lists is there."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import ghcr_fixtures
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "cassettes.md"
+pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="this is not a source tree: the pages are not here")
+
+PRINTED = {0: "linux/amd64, linux/arm64", 1: "100"}
+"""Block → how its output begins."""
+
+
+def blocks(language: str) -> list[str]:
+    """The page's blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("number", PRINTED)
+def test_python(number: int) -> None:
+    """Each block of Python runs, without a warning, and prints what it is about."""
+    code = blocks("python")[number]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(PRINTED[number])
+
+
+def test_commands(tmp_path: Path) -> None:
+    """The commands that look at a cassette run on one."""
+    source = ghcr_fixtures.path("cassettes/pull_manifest.jsonl")
+    (tmp_path / "app.jsonl").write_bytes(source.read_bytes())
+    (tmp_path / "pool").symlink_to(source.parent / "pool")
+    lines = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
+    looked = [line for line in lines if not re.search(r"crane", line)]
+    assert len(looked) == 5
+    for line in looked:
+        words = [sys.executable, "-m", *shlex.split(line)]
+        words[2] = "ghcr_sim"
+        done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+
+
+def test_what_comes_along() -> None:
+    """Each cassette that is installed stands on the page."""
+    text = PAGE.read_text("utf-8")
+    installed = [Path(name).name for name in ghcr_fixtures.names() if name.endswith(".jsonl")]
+    assert installed
+    assert not [name for name in installed if name not in text]
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in ghcr_fixtures.names() if name.endswith(".jsonl") and "incidents" not in name]
+)
+def test_the_fake_agrees(name: str) -> None:
+    """The fake answers as each cassette says that GHCR did; no exchange differs."""
+    words = [sys.executable, "-m", "ghcr_sim", "verify", str(ghcr_fixtures.path(name))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,191 @@
+"""A secret is found in whatever form it is written, and the shapes of secrets are known."""
+
+from __future__ import annotations
+
+import base64
+import json
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from cassette.making import PAT, basic, bearer, exchange, text
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from strategies import some
+
+from ghcr_sim.cassette.errors import SecretFound
+from ghcr_sim.cassette.taint import SHAPES, Taint, check, masked, secret_in, shapes_in
+
+secrets = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=6, max_size=40)
+around = st.binary(max_size=9)
+
+
+def of(secret):
+    """The taint of one secret."""
+    taint = Taint()
+    taint.add("it", secret)
+    return taint
+
+
+@some
+@given(secrets, around, around)
+def test_every_encoding_is_found_in_every_alignment(secret, before, after) -> None:
+    """Raw, quoted for URLs in both cases, in JSON as Python and as Go write it, in both base64s: all are found."""
+    raw = secret.encode()
+    assume(len(raw) >= 6)
+    taint = of(secret)
+    whole = before + raw + after
+    forms = {
+        "raw": whole,
+        "url": quote(whole, safe="").encode(),
+        "lower url": quote(secret, safe="").lower().encode() if secret == secret.lower() else raw,
+        "path": quote(whole, safe="/:").encode(),
+        "json": json.dumps("a" + secret + "b").encode(),
+        "json utf-8": json.dumps("a" + secret + "b", ensure_ascii=False).encode(),
+        "json in json": json.dumps(json.dumps(secret)).encode()
+        if secret.isalnum() and secret.isascii()
+        else raw,
+        "php": json.dumps(secret).replace("/", "\\/").encode(),
+        "go": json.dumps(secret)
+        .replace("&", "\\u0026")
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .encode(),
+        "base64": base64.b64encode(whole),
+        "base64url": base64.urlsafe_b64encode(whole),
+        "base64 in a url": quote(base64.b64encode(whole).decode(), safe="").encode(),
+    }
+    assert {name for name, form in forms.items() if taint.find(b"... " + form + b" ...") is None} == set()
+
+
+@some
+@given(secrets, st.binary(max_size=200))
+def test_what_is_not_there_is_not_found(secret, data) -> None:
+    """Bytes that have neither the secret nor an encoding of it give no alarm."""
+    raw = secret.encode()
+    assume(len(raw) >= 12)
+    assume(raw[:6] not in data)
+    assert of(secret).find(data.replace(raw, b"")) is None
+
+
+@some
+@given(secrets, st.lists(st.integers(0, 60), max_size=4))
+def test_a_secret_across_pieces_is_found(secret, cuts) -> None:
+    """However a body is cut into pieces, a secret in it is found as it is."""
+    assume(len(secret.encode()) >= 6)
+    data = b"." * 10 + secret.encode() + b"." * 10
+    taint, before, found = of(secret), b"", None
+    places = sorted({0, *cuts, len(data)})
+    for start, stop in pairwise(places):
+        piece = data[start:stop]
+        found = found or taint.find_raw(piece, before)
+        before = taint.seam(before + piece)
+    assert found == "it"
+
+
+def test_a_taint_without_secrets_has_no_seam() -> None:
+    """Nothing is carried from piece to piece where nothing is looked for."""
+    assert Taint().seam(b"data") == b""
+    assert Taint().find_raw(b"data", b"more") is None
+
+
+@pytest.mark.parametrize("secret", ["", "abc", "admin"])
+def test_words_are_no_secrets(secret) -> None:
+    """What is so short that it is a part of everything is not looked for."""
+    taint = of(secret)
+    assert taint.count == 0
+    assert taint.find(b"abc admin") is None
+
+
+def test_the_first_name_stays() -> None:
+    """A secret that is seen twice counts once."""
+    taint = of("hunter2hunter2")
+    taint.add("another", "hunter2hunter2")
+    assert taint.count == 1
+    assert taint.find(b"hunter2hunter2") == "it"
+
+
+AUTHORIZATIONS = {
+    "basic": (basic("hunter2!"), {"hunter2!": "the password", "octocat:hunter2!": "the login"}),
+    "a user alone": ("Basic " + base64.b64encode(b"hunter2!").decode(), {"hunter2!": "the login"}),
+    "a bearer": (bearer("hunter2!"), {"hunter2!": "the token"}),
+    "an opaque bearer": ("Bearer ~opaque~", {"~opaque~": "the Authorization header"}),
+    "another scheme": ("Digest hunter2!", {"hunter2!": "the Authorization header"}),
+}
+
+
+@pytest.mark.parametrize(("value", "found"), AUTHORIZATIONS.values(), ids=AUTHORIZATIONS)
+def test_a_credential_is_known_as_it_came_and_decoded(value, found) -> None:
+    """The header's value, and what it stands for in base64, are secrets from then on."""
+    taint = Taint()
+    taint.add_authorization(value)
+    assert taint.find(value.encode()) is not None
+    for secret, name in found.items():
+        assert taint.find(secret.encode()) in {name, "the login", "the password"}
+
+
+@pytest.mark.parametrize("value", ["Bearer", "", "Basic", bearer("v1:public:1700000000")], ids=str)
+def test_what_is_no_credential_gives_no_secret_word(value) -> None:
+    """Empty ones hold nothing; GHCR's anonymous bearer is a public name and a time, which may stand anywhere."""
+    taint = Taint()
+    taint.add_authorization(value)
+    assert taint.find(b"v1:public:1700000000") is None
+
+
+def test_no_secret_is_shown() -> None:
+    """What is remembered stands in no repr."""
+    taint = of("hunter2hunter2")
+    assert repr(taint) == "<Taint of 1 secrets>"
+
+
+SHAPED = {
+    "a GitHub token": PAT,
+    "a fine-grained GitHub token": "github" + "_pat_" + "A1" * 30,
+    "a GitHub token in base64": base64.b64encode(PAT.encode()).decode(),
+    "a JSON web token": ".".join(("eyJhbGciOi" + "JIUzI1NiJ9", "eyJzdWIiOi" + "IxMjM0NSJ9", "c2lnbmF0dXJl")),
+    "a private key": "-----BEGIN OPENSSH PRIV" + "ATE KEY-----",
+    "an AWS key": "AKI" + "A" + "ABCD" * 4,
+    "a signature of a storage address": "https://a/b?se=1&sig=" + "aB%2F" * 8,
+    "credentials in a header": "authorization: Basic " + "a1b2" * 8,
+    "a password in a URL": "https://me:" + "hunter2@ghcr.io/",
+}
+
+
+@pytest.mark.parametrize(("name", "said"), SHAPED.items(), ids=SHAPED)
+def test_shapes(name, said) -> None:
+    """Each shape is found where it is, also without a recording, and masked in what people read."""
+    assert set(SHAPED) == set(SHAPES)
+    found = dict(shapes_in(f"line\n{said} more".encode()))
+    assert name in found
+    assert secret_in(said.encode(), Taint()) is not None
+    assert said not in masked(f"line {said} more")
+    assert "<secret>" in masked(said)
+
+
+HARMLESS = {
+    "a digest": "sha256:" + "a1" * 32,
+    "a challenge": 'Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull"',
+    "a placeholder": "Bearer <token:1>",
+    "a prefix": "ghp_ and github_pat_ are prefixes",
+    "a URL": "https://ghcr.io:443/v2/a/b/manifests/latest?n=1",
+    "a word": "a basic internationalization library",
+}
+
+
+@pytest.mark.parametrize("said", HARMLESS.values(), ids=HARMLESS)
+def test_what_every_cassette_has_is_no_shape(said) -> None:
+    """Digests, challenges and placeholders give no alarm."""
+    assert list(shapes_in(said.encode())) == []
+    assert masked(said) == said
+
+
+def test_a_line_with_a_secret_is_refused_by_name() -> None:
+    """The error says what was found and where it would have stood, never the secret."""
+    taint = of("hunter2hunter2")
+    check(exchange(got=text("all is well")), Path("a.jsonl"), taint)
+    with pytest.raises(
+        SecretFound, match=r"a.jsonl: it stands in what ping would have written; nothing was saved"
+    ) as caught:
+        check(exchange(got=text("say hunter2hunter2")), Path("a.jsonl"), taint)
+    assert "hunter2" not in str(caught.value)
