@@ -61,6 +61,9 @@ class Record(NamedTuple):
         return f"{self.status:3}  {self.operation.ljust(15)}  {what}  {size.rjust(12)}  {time_taken}{leak}"
 
 
+_HIDDEN = re.compile(r"([?&](?!(?:n|last|mount|from|digest|artifactType|page|per_page)=)[^=&]*=)[^&]*")
+"""A key of a query that the protocol does not know, and its value."""
+
 _LONG = re.compile(
     r"(?P<keep>sha(?:256|512):[0-9a-f]{8})[0-9a-f]{56,}|(?P<id>/[0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22,}"
 )
@@ -134,8 +137,10 @@ class Journal:
             target = target.partition("?")[0]
         else:
             name, repository, reference = operation.name, operation.repository, operation.reference
-            if "?" in target and name.startswith(("storage", "token")):
-                target = target.partition("?")[0]
+            if "?" in target:
+                # What the protocol does not know may be a secret: a signature, a state, a token.
+                known = not name.startswith(("storage", "token"))
+                target = _HIDDEN.sub(r"\1***", target) if known else target.partition("?")[0]
         status, sent, by = 0, 0, "nobody"
         if answer is not None:
             status, _, body, _, by = answer

@@ -133,6 +133,9 @@ async def judge(
         if reads_only and each.operation in WRITES:
             out.append(Difference(each, "not asked", ("nothing is written there",)))
             continue
+        if each.host == "api" and seeded is not None:
+            out.append(Difference(each, "not asked", ("the fake has no such API",)))
+            continue
         if each.response.status in _ILL:
             out.append(Difference(each, "not asked", ("a limit or a failure of that day",)))
             continue
@@ -200,26 +203,35 @@ def _shape(value: str) -> str:
 
 
 def _bodies(exchange: Exchange, response: Response) -> Iterator[str]:
-    """What differs in JSON bodies: keys and kinds; of errors, code and message, too."""
+    """What differs in bodies: of JSON, keys and kinds; of errors, code and message, too; of manifests, each byte."""
     kept = exchange.response.body
-    if kept is None or kept.text is None or not isinstance(response.body, bytes):
+    if not isinstance(response.body, bytes):
+        return
+    if kept is None or kept.text is None:
+        if kept is None and response.body and _fields(exchange.response.headers).get("content-length") == "0":
+            yield f"body: none was recorded, and {len(response.body)} bytes came"
+        elif kept is not None and kept.pooled and exchange.operation == "manifest.get":
+            came = f"sha256:{hashlib.sha256(response.body).hexdigest()}"
+            if kept.digest is not None and kept.digest.startswith("sha256:") and came != kept.digest:
+                yield f"body: {kept.digest} was recorded, {came} came"
         return
     one, other = _document(kept.text.encode()), _document(response.body)
     if one is None or other is None:
         if (one is None) != (other is None):
             yield f"body: {'JSON' if one is not None else 'no JSON'} was recorded, and the other came"
         return
-    yield from _unlike("body", one, other, exact="errors" in one)
+    yield from _unlike("body", one, other, exact=isinstance(one, dict) and "errors" in one)
     if kept.text.endswith("\n") != response.body.endswith(b"\n"):
         yield f"body: a newline at its end {'was' if kept.text.endswith(chr(10)) else 'was not'} recorded"
 
 
-def _document(data: bytes) -> dict[str, Any] | None:
+def _document(data: bytes) -> dict[str, Any] | list[Any] | None:
+    """A JSON object or list, or None."""
     try:
         document = json.loads(data)
     except ValueError:
         return None
-    return document if isinstance(document, dict) else None
+    return document if isinstance(document, (dict, list)) else None
 
 
 def _unlike(place: str, one: Any, other: Any, *, exact: bool) -> Iterator[str]:
@@ -232,6 +244,8 @@ def _unlike(place: str, one: Any, other: Any, *, exact: bool) -> Iterator[str]:
             else:
                 yield from _unlike(f"{place}.{key}", one[key], other[key], exact=exact)
     elif isinstance(one, list) and isinstance(other, list):
+        if (exact and len(one) != len(other)) or bool(one) != bool(other):
+            yield f"{place}: {len(one)} entries were recorded, {len(other)} came"
         for number, (left, right) in enumerate(zip(one, other, strict=False)):
             yield from _unlike(f"{place}[{number}]", left, right, exact=exact)
     elif type(one) is not type(other):
@@ -283,7 +297,8 @@ def _seed_tags(fake: Simulator, cassette: Cassette) -> None:
         body = each.response.body
         if each.operation != "tags.list" or each.after or each.response.status != 200:  # noqa: PLR2004 - OK
             continue
-        listed = (_document(body.text.encode()) or {}).get("tags") if body and body.text else None
+        document = _document(body.text.encode()) if body and body.text else None
+        listed = document.get("tags") if isinstance(document, dict) else None
         for tag in listed or ():
             if isinstance(tag, str) and fake.store.manifest(each.repository, tag) is None:
                 some = Manifest.read(_SOME_DIGEST, _SOME_TYPE, _SOME)

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ghcr_sim.cassette.addresses import API_HOST
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.player import Login
 from ghcr_sim.exchange import Response
@@ -62,7 +63,8 @@ class _Live:
     async def __call__(self, request: Request, body: Body) -> Response:
         """Ask. Signed addresses are kept here, and nowhere else."""
         path = request.target.partition("?")[0]
-        url = self._signed.get(path) or f"{self._origin}{request.target}"
+        origin = f"https://{API_HOST}" if request.authority == API_HOST else self._origin
+        url = self._signed.get(path) or f"{origin}{request.target}"
         answer = await self._upstream.send(request.method, url, request.headers.items(), body)
         data = bytearray()
         async for piece in answer.pieces():

@@ -147,6 +147,9 @@ class _Connect(asyncio.Protocol):
         assert self._transport is not None
         assert self._watch is not None
         self._watch.cancel()
+        if b"\r\n\r\n" not in self._head:
+            self._transport.abort()
+            return
         said = _CONNECT.match(self._head)
         host = (
             said[1].decode().lower()

@@ -58,7 +58,7 @@ class Part:
             with contextlib.suppress(OSError):
                 self.discard()
             raise CassetteError(
-                f"no cassette can be written there: {error.strerror}",
+                f"no cassette can be written there: {error.strerror or error}",
                 path=target,
                 remedy="choose another directory",
             ) from None

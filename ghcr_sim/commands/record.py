@@ -55,7 +55,19 @@ class Options:
 
 def run(options: Options) -> int:
     """Record, and say what became of it; the exit status."""
-    return asyncio.run(_record(options))
+    try:
+        return asyncio.run(_record(options))
+    except asyncio.CancelledError:
+        click.echo("ended by SIGTERM: nothing was kept, and the old cassette is as it was", err=True)
+        return 128 + signal.SIGTERM
+
+
+def _end_on_sigterm() -> None:
+    """Let SIGTERM end the command, the door and what lies in temporary folders, and not just this process."""
+    task = asyncio.current_task()
+    assert task is not None
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _record(options: Options) -> int:
@@ -64,6 +76,8 @@ async def _record(options: Options) -> int:
     status = 0
     try:
         stopped = stop_signal() if not options.command else None
+        if options.command:
+            _end_on_sigterm()
         async with _doors(options, recording) as variables:
             status = await command(options.command, variables, stopped)
         cassette = await recording.finish()
@@ -139,11 +153,13 @@ def environment(proxy: str, ca: Path) -> dict[str, str]:
         "HTTPS_PROXY": proxy,
         "https_proxy": proxy,
         "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",  # in small letters it would win, and may name the registry
         "SSL_CERT_FILE": trusted,
         "REQUESTS_CA_BUNDLE": trusted,
         "CURL_CA_BUNDLE": trusted,
         "GIT_SSL_CAINFO": trusted,
         "NODE_EXTRA_CA_CERTS": trusted,
+        "NODE_USE_ENV_PROXY": "1",
         "GHCR_CA_FILE": trusted,
     }
 

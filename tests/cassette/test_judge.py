@@ -66,6 +66,16 @@ def test_what_differs_by_its_nature_is_the_same(one, other) -> None:
 
 
 DIFFERENT = {
+    "no entries": (
+        exchange(got=text('{"tags":["a"]}')),
+        Response(200, (), b'{"tags":[]}'),
+        ["body.tags: 1 entries were recorded, 0 came"],
+    ),
+    "fewer errors": (
+        exchange(got=text('{"errors":[{"code":"A"},{"code":"B"}]}')),
+        Response(200, (), b'{"errors":[{"code":"A"}]}'),
+        ["body.errors: 2 entries were recorded, 1 came"],
+    ),
     "status": (exchange(status=404), Response(403), ["status: 404 was recorded, 403 came"]),
     "a field that is missing": (
         exchange(got_headers=(("etag", "x"),)),
@@ -143,7 +153,7 @@ def test_bodies_of_one_shape_are_the_same(body, tmp_path) -> None:
     assert (
         notes(
             exchange(got=body),
-            Response(200, (), b'{"a":2,"l":[]}' if body and body.text and "{" in body.text else b"other"),
+            Response(200, (), b'{"a":2,"l":[3,4]}' if body and body.text and "{" in body.text else b"other"),
         )
         == []
     )

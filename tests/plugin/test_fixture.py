@@ -41,7 +41,7 @@ def run(pytester: pytest.Pytester) -> Callable[..., pytest.RunResult]:
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
 
     def run(source: str, *words: str, apart: bool = False) -> pytest.RunResult:
-        pytester.makepyfile(client=CLIENT, test_user="from client import ask\n" + dedent(source))
+        pytester.makepyfile(asking_it=CLIENT, test_user="from asking_it import ask\n" + dedent(source))
         start = pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess
         return start("-p", "no:cacheprovider", "-p", "no:xdist", *words)
 
@@ -227,7 +227,7 @@ def test_many_workers(pytester: pytest.Pytester) -> None:
             assert ask(ghcr, "/v2/acme/app/manifests/v1", ghcr.token) == 200
             assert len(ghcr.requests()) == 1
         """
-    pytester.makepyfile(client=CLIENT, test_user="from client import ask\n" + dedent(source))
+    pytester.makepyfile(asking_it=CLIENT, test_user="from asking_it import ask\n" + dedent(source))
     done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-W", "error", "-n", "2")
     done.assert_outcomes(passed=8)
     assert done.stderr.str() == ""
