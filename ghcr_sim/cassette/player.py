@@ -185,8 +185,7 @@ class Player:
         except (ValueError, AttributeError):
             return
         if isinstance(token, str):
-            scopes = tuple(sorted(value for key, value in exchange.query if key == "scope"))
-            self._tokens[scopes] = token
+            self._tokens[_scopes(exchange)] = token
 
 
 def method_of(exchange: Exchange) -> str:
@@ -223,7 +222,7 @@ def shuffled(exchanges: Sequence[Exchange], ids: Ids) -> list[Exchange]:
     """The same exchanges in another order that a client could have had.
 
     Causes come first, an upload's steps keep their turn, and so does what asks the same; what was read before a write
-    is read before it.
+    is read before it, and a token is fetched before it is used.
 
     Args:
         exchanges: They.
@@ -241,7 +240,24 @@ def shuffled(exchanges: Sequence[Exchange], ids: Ids) -> list[Exchange]:
         last[name] = each.id
     for read, write in _read_before(exchanges):
         before[write].add(read)
+    for token, use in _token_before(exchanges):
+        before[use].add(token)
     return _drawn(exchanges, before, ids)
+
+
+def _token_before(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
+    """The first token of each scope, and what was asked with such a token."""
+    first: dict[tuple[str, ...], int] = {}
+    for each in exchanges:
+        if each.operation == "token.get":
+            first.setdefault(_scopes(each), each.id)
+        elif each.auth.kind == "bearer" and each.auth.scopes in first:
+            yield first[each.auth.scopes], each.id
+
+
+def _scopes(each: Exchange) -> tuple[str, ...]:
+    """What a token was asked for."""
+    return tuple(sorted(value for key, value in each.query if key == "scope"))
 
 
 def _turn(each: Exchange) -> str:

@@ -169,6 +169,20 @@ def test_another_order_is_one_that_a_client_could_have_had(recorded, seed) -> No
     assert all(each == sorted(each) for each in steps.values())
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_token_is_fetched_before_it_is_used(seed) -> None:
+    """In another order, too: a push with a token for pulling is another request, and a miss."""
+    pull, push = (("scope", "repository:a/b:pull"),), (("scope", "repository:a/b:pull,push"),)
+    recorded = [
+        exchange(1, "token.get", query=pull),
+        exchange(2, "token.get", query=push),
+        exchange(3, "upload.post", repository="a/b", auth=Auth(kind="bearer", scopes=(push[0][1],))),
+        exchange(4, "token.get", query=push, after=(3,)),
+    ]
+    found = [each.id for each in shuffled(recorded, Ids(seed))]
+    assert found.index(2) < found.index(3) < found.index(4)
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """The scenario, recorded of the fake."""
