@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 
 from ghcr_sim.cassette.cause import changed_by, needed_by
 from ghcr_sim.cassette.order import session_of
+from ghcr_sim.cassette.shelf import is_write, may_push
 from ghcr_sim.exchange import BodyError, BytesBody, Request, Response
 
 if TYPE_CHECKING:
@@ -149,10 +150,20 @@ class Player:
         if kind == "basic":
             login = self._login.bad if status in {401, 403} else self._login.good
             return f"Basic {b64encode(login.encode()).decode()}"
-        token = self._tokens.get(exchange.auth.scopes) or next(iter(self._tokens.values()), None)
+        token = self._tokens.get(exchange.auth.scopes) or self._other_token(exchange)
         if token is None:
             token = b64encode(self._login.good.partition(":")[2].encode()).decode()
         return f"Bearer {token}"
+
+    def _other_token(self, exchange: Exchange) -> str | None:
+        """A token for something else, which does for reading: its own may have been fetched later than it was used."""
+        writes = is_write(exchange.operation)
+        fit = (
+            token
+            for scopes, token in self._tokens.items()
+            if not writes or may_push(scopes, exchange.repository)
+        )
+        return next(fit, None)
 
     def body(self, exchange: Exchange) -> Body:
         """What was sent, or its digest and size where the bytes were not kept."""
