@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["blob_file", "measure_bulk"]
+__all__ = ["blob_file", "curl", "download", "measure_bulk", "upload"]
 
 MIB = 1 << 20
 
@@ -44,7 +44,7 @@ def blob_file(folder: Path, mib: int) -> Iterator[tuple[Path, str]]:
         path.unlink(missing_ok=True)
 
 
-def _curl(headers: dict[str, str], what: str, wanted: int, *more: str) -> float:
+def curl(headers: dict[str, str], what: str, wanted: int, *more: str) -> float:
     """The seconds that one transfer took, as curl says."""
     program = find("curl")
     if program is None:
@@ -66,19 +66,17 @@ def _curl(headers: dict[str, str], what: str, wanted: int, *more: str) -> float:
     return float(seconds)
 
 
-def _up(server: Server, blob: Path, digest: str) -> float:
+def upload(server: Server, blob: Path, digest: str) -> float:
     """Upload the blob; seconds."""
     target = upload_url(server.url, server.headers, digest)
     # No `Expect: 100-continue`: registry clients written in Go do not send it, and it measures a pause.
     headers = {"Content-Type": "application/octet-stream", **server.headers}
-    return _curl(headers, "PUT of the blob", blob.stat().st_size, "-H", "Expect:", "-T", str(blob), target)
+    return curl(headers, "PUT of the blob", blob.stat().st_size, "-H", "Expect:", "-T", str(blob), target)
 
 
-def _down(server: Server, digest: str, size: int) -> float:
+def download(server: Server, digest: str, size: int) -> float:
     """Download the blob, by the redirect where there is one; seconds."""
-    return _curl(
-        server.headers, "GET of the blob", size, "-L", f"{server.url}/v2/{REPOSITORY}/blobs/{digest}"
-    )
+    return curl(server.headers, "GET of the blob", size, "-L", f"{server.url}/v2/{REPOSITORY}/blobs/{digest}")
 
 
 def measure_bulk(plan: Plan) -> Samples:
@@ -97,9 +95,9 @@ def measure_bulk(plan: Plan) -> Samples:
                 idle = rss(server.pid)
                 reset_peak(server.pid)
                 start = cpu_seconds(server.pid)
-                up = _up(server, blob, digest)
+                up = upload(server, blob, digest)
                 middle = cpu_seconds(server.pid)
-                down = _down(server, digest, size)
+                down = download(server, digest, size)
                 end = cpu_seconds(server.pid)
                 samples.add(
                     subject.name,

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
+from ghcr_sim.bulk import tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.http1 import Http1Server
 
@@ -60,6 +61,7 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Self:
+        tune_allocator()
         self._http1 = Http1Server(self._handler, "https")
         try:
             self._listener = await asyncio.get_running_loop().create_server(
@@ -130,9 +132,8 @@ class _Connect(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head, but not for ever."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._watch = asyncio.get_running_loop().call_later(_HEAD_SECONDS, transport.abort)
+        self._transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
+        self._watch = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Stop waiting."""

@@ -100,6 +100,8 @@ class Dialect:
                 return _REALM.sub(f'realm="{request.scheme}://{request.authority}/token"', value)
             case "location" | "link":
                 return self._address(value, request, session, digest)
+        if "<" not in value:
+            return value  # most have no placeholder, and a session's id takes time to draw
         return _SESSION.sub(session or self._ids.uuid(), value)
 
     def _address(self, value: str, request: Request, session: str, digest: str | None) -> str:

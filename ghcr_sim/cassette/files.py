@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pydantic import ValidationError
 
+from ghcr_sim.cassette.collector import collector_waits
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.model import SCHEMA, Exchange, Header
 from ghcr_sim.cassette.pool import Pool
@@ -82,7 +83,7 @@ def load(path: str | os.PathLike[str], *, lenient: bool = False) -> Cassette:
     exchanges: list[Exchange] = []
     seen: set[int] = set()
     try:
-        with place.open("rb") as file:
+        with place.open("rb") as file, collector_waits():
             lines = _lines(file)
             header = _first(place, next(lines, b""), faults if lenient else None)
             for number, line in enumerate(lines, start=2):

@@ -27,10 +27,16 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.pool import Pool
     from ghcr_sim.clock import Ids
     from ghcr_sim.exchange import Body, Handler
+    from ghcr_sim.store import Blob
 
 __all__ = ["DigestBody", "Login", "Played", "Player", "method_of", "path_of", "shuffled"]
 
 _AUTHORITY = "127.0.0.1:443"
+_HELD = 1 << 20
+"""Bytes of a body that are read at once; a larger one is read as it is sent."""
+
+_SENT = 64 << 20
+"""Bytes of a body that are sent; of a larger one digest and size are."""
 
 
 class Login(NamedTuple):
@@ -65,6 +71,23 @@ class DigestBody:
         """
         raise BodyError("the bytes were not kept")
         yield b""
+
+
+class BlobBody:
+    """A body out of the pool, read as it is sent.
+
+    Args:
+        blob: Its bytes.
+    """
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob = blob
+        self.length = blob.size
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The bytes."""
+        for piece in self._blob.pieces(0, self.length):
+            yield bytes(piece)
 
 
 class Played(NamedTuple):
@@ -172,8 +195,10 @@ class Player:
             return BytesBody()
         if sent.pooled and sent.digest:
             return BytesBody(self._pool.read(sent.digest))
-        if sent.digest and self._pool.has(sent.digest) and sent.size <= 64 << 20:
-            return BytesBody(self._pool.read(sent.digest))
+        if sent.digest and self._pool.has(sent.digest) and sent.size <= _SENT:
+            if sent.size <= _HELD:
+                return BytesBody(self._pool.read(sent.digest))
+            return BlobBody(self._pool.blob(sent.digest, sent.size))
         return DigestBody(str(sent.digest), sent.size)
 
     def _remember(self, exchange: Exchange, response: Response) -> None:

@@ -88,13 +88,17 @@ class Pool:
             remedy="delete that file and record again",
         )
 
-    def read(self, digest: str) -> bytes:
+    def read(self, digest: str, size: int | None = None) -> bytes:
         """The bytes of a digest, verified; for manifests and other small things.
+
+        Args:
+            digest: Their digest.
+            size: How many there should be, if that is known.
 
         Raises:
             CassetteError: They are not there, or are others.
         """
-        self.blob(digest)
+        self.blob(digest, size)
         data = self.path(digest).read_bytes()
         algorithm = parse_digest(digest).algorithm
         if f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" != digest:

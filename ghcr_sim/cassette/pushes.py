@@ -215,7 +215,8 @@ class Pushes:
             return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
         exemplar = self._shelf.exemplar("upload.put", _CREATED)
         assert exemplar is not None
-        self._shelf.substituted.append(operation.repository)
+        if not self._shelf.play_mount(operation.repository, digest):
+            self._shelf.substituted.append(operation.repository)
         replaced = _committed(exemplar, operation.repository, digest)
         return Response(_CREATED, self._dialect.headers(exemplar, request, replaced=replaced), by="derived")
 

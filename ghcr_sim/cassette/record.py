@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Recorder"]
 
 _BODILESS = frozenset({204, 304})
+_BEHIND = 4 << 20
+"""Bytes that may still have to be hashed and written while the client is given more."""
+
 _log = logging.getLogger("ghcr_sim")
 
 
@@ -158,12 +161,13 @@ class Recorder:
                     if held:
                         yield held
                     held = piece
-                    await keeping.end()
+                    await keeping.catch_up(_BEHIND)
+            await keeping.catch_up()
             # Before the last piece goes: who has it all has an exchange that is written down.
             self._note(asked, answer, kept, keeping)
             yield held
         finally:
-            await keeping.end()
+            await keeping.catch_up()
             if not keeping.noted:
                 self._note(asked, answer, kept, Body(size=keeping.size, truncated=True))
             keeping.discard()
@@ -249,7 +253,7 @@ class Recorder:
 
 
 class _Keeping:
-    """A large body on its way into the pool, a step behind the client; where the pool fails, the body goes on.
+    """A large body on its way into the pool, a little behind the client; where the pool fails, the body goes on.
 
     Args:
         pool: The pool.
@@ -262,6 +266,8 @@ class _Keeping:
     def __init__(self, pool: Pool, taint: Taint) -> None:
         self._pool = pool
         self._taint = taint
+        self._waiting: list[bytes] = []
+        self._passed = self._kept = 0
         self._step: asyncio.Task[None] | None = None
         self._before = b""
         self._secret: str | None = None
@@ -278,22 +284,33 @@ class _Keeping:
         """Begin to keep a piece."""
         self._secret = self._secret or self._taint.find_raw(piece, self._before)
         self._before = self._taint.seam(piece)
-        if self._error is None:
-            self._step = asyncio.ensure_future(asyncio.to_thread(self._write, piece))
+        self._waiting.append(piece)
+        self._passed += len(piece)
+        self._go_on()
 
-    def _write(self, piece: bytes) -> None:
+    def _go_on(self) -> None:
+        """Keep what waits, all of it in one step: it is hashed and written while the next pieces pass."""
+        if self._waiting and (self._step is None or self._step.done()):
+            pieces, self._waiting = self._waiting, []
+            self._step = asyncio.ensure_future(asyncio.to_thread(self._write, pieces))
+
+    def _write(self, pieces: list[bytes]) -> None:
         try:
             if self._writer is None:
                 self._writer = self._pool.writer()
-            self._writer.write(piece)
+            for piece in pieces if self._error is None else ():
+                self._writer.write(piece)
         except OSError as error:
             self._error = error
+        finally:
+            self._kept += sum(map(len, pieces))
 
-    async def end(self) -> None:
-        """Wait until the piece is kept."""
-        step, self._step = self._step, None
-        if step is not None:
-            await asyncio.wait({step})
+    async def catch_up(self, behind: int = 0) -> None:
+        """Wait until no more than so many bytes are still to be kept."""
+        while self._passed - self._kept > behind:
+            self._go_on()
+            assert self._step is not None
+            await asyncio.wait({self._step})
 
     def note(self, keeper: Keeper, asked: _Asked, answer: UpstreamAnswer) -> Body:
         """What is kept of it.

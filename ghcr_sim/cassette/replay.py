@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from ghcr_sim.cassette.collector import collector_waits
 from ghcr_sim.cassette.content import Known
 from ghcr_sim.cassette.derive import Deriver
 from ghcr_sim.cassette.dialect import Dialect
@@ -83,13 +84,14 @@ class Replay:
         ids = ids or Ids()
         self._strictness = strictness
         self._sound: set[str] = set()
-        self._realms = realms_of(cassette.exchanges)
-        self._shelf = Shelf(cassette.exchanges)
-        self._dialect = Dialect(cassette.header, clock or Clock(), ids, faithful=faithful)
-        self._known = Known(self._shelf, cassette.pool)
-        self._sessions = Sessions(ids)
-        self._pushed_with_scope = _pushed_with_scope(cassette.exchanges)
-        self._derive = Deriver(self._shelf, self._known, self._dialect)
+        with collector_waits():
+            self._realms = realms_of(cassette.exchanges)
+            self._shelf = Shelf(cassette.exchanges)
+            self._dialect = Dialect(cassette.header, clock or Clock(), ids, faithful=faithful)
+            self._known = Known(self._shelf, cassette.pool)
+            self._sessions = Sessions(ids)
+            self._pushed_with_scope = _pushed_with_scope(cassette.exchanges)
+            self._derive = Deriver(self._shelf, self._known, self._dialect)
         self._pushes = Pushes(
             self._shelf, self._known, self._dialect, self._sessions, derive=self._derive, report=self.report
         )
@@ -213,10 +215,12 @@ class Replay:
                 else text.encode()
             )
             return data, len(data)
-        blob = self.cassette.pool.blob(str(kept.digest), kept.size)
-        if kept.size <= _VERIFIED and blob.digest not in self._sound:
-            self.cassette.pool.read(blob.digest)
-            self._sound.add(blob.digest)
+        digest = str(kept.digest)
+        if kept.size <= _VERIFIED and digest not in self._sound:
+            data = self.cassette.pool.read(digest, kept.size)
+            self._sound.add(digest)
+            return data, len(data)
+        blob = self.cassette.pool.blob(digest, kept.size)
         return Content(blob, 0, blob.size), blob.size
 
     def _storage(self, operation: Operation, request: Request) -> Response:

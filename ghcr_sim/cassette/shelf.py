@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.key import key_of_exchange
@@ -38,6 +39,34 @@ def may_push(scopes: tuple[str, ...], repository: str) -> bool:
 
 
 @dataclass(slots=True)
+class _Epoch:
+    """What was asked alike after the same writes, in order.
+
+    Attributes:
+        after: The writes.
+        entries: The exchanges, each with its place among all that ask the same.
+        open: Whether the writes were played; they stay so.
+        turn: How many were played, counted from the first: they stay so, too.
+    """
+
+    after: tuple[int, ...]
+    entries: list[tuple[int, Exchange]] = field(default_factory=list)
+    open: bool = False
+    turn: int = 0
+
+    def is_open(self, done: set[int]) -> bool:
+        """Whether the writes were played."""
+        self.open = self.open or done.issuperset(self.after)
+        return self.open
+
+    def left(self, played: set[int]) -> tuple[int, Exchange] | None:
+        """The first that was not played."""
+        while self.turn < len(self.entries) and self.entries[self.turn][1].id in played:
+            self.turn += 1
+        return self.entries[self.turn] if self.turn < len(self.entries) else None
+
+
+@dataclass(slots=True)
 class Shelf:
     """The exchanges of a cassette.
 
@@ -55,8 +84,10 @@ class Shelf:
     substituted: list[str] = field(default_factory=list)
     played: set[int] = field(default_factory=set)
     _by_key: dict[Key, list[Exchange]] = field(default_factory=lambda: defaultdict(list))
+    _epochs: dict[Key, list[_Epoch]] = field(default_factory=dict)
     _by_session: dict[str, list[Exchange]] = field(default_factory=lambda: defaultdict(list))
     _by_digest: dict[tuple[str, str], list[Exchange]] = field(default_factory=lambda: defaultdict(list))
+    _mounts: dict[tuple[str, str], list[Exchange]] = field(default_factory=lambda: defaultdict(list))
     _exemplars: dict[tuple[str, int], Exchange] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +98,8 @@ class Shelf:
                 self._by_session[session].append(each)
             if each.operation == "upload.put":
                 self._by_digest[each.repository, dict(each.query).get("digest", "")].append(each)
+            if each.operation == "upload.post" and each.response.status == 201:  # noqa: PLR2004 - Created
+                self._mounts[each.repository, dict(each.query).get("mount", "")].append(each)
 
     # -- what there is
 
@@ -95,17 +128,35 @@ class Shelf:
         Returns:
             The exchange, and `recorded` or `repeated`; or None, and why: `unknown`, `early` or `used up`.
         """
-        known = self.of_key(key)
-        open_ones = [each for each in known if self.is_available(each)]
-        if not open_ones:
-            return None, "early" if known else "unknown"
-        # Of what depends on writes, what was recorded after the most of them is what holds now.
-        newest = max(len(each.after) for each in open_ones)
-        epoch = [each for each in open_ones if len(each.after) == newest]
-        for each in epoch:
-            if each.id not in self.played:
-                return each, "recorded"
-        return (epoch[-1], "repeated") if repeats else (None, "used up")
+        newest = self._newest(key)
+        if not newest:
+            return None, "early" if self.of_key(key) else "unknown"
+        left = [found for each in newest if (found := each.left(self.played)) is not None]
+        if left:
+            return min(left, key=itemgetter(0))[1], "recorded"
+        last = max((each.entries[-1] for each in newest), key=itemgetter(0))[1]
+        return (last, "repeated") if repeats else (None, "used up")
+
+    def _newest(self, key: Key) -> list[_Epoch]:
+        """Of what is available, what was recorded after the most writes: it is what holds now."""
+        found: list[_Epoch] = []
+        for each in self._epochs_of(key):
+            if found and len(each.after) < len(found[0].after):
+                break
+            if each.is_open(self.done):
+                found.append(each)
+        return found
+
+    def _epochs_of(self, key: Key) -> list[_Epoch]:
+        """The exchanges of a key by the writes before them, the most first. Sorted once, when it is asked for."""
+        if key not in self._by_key:
+            return []
+        if key not in self._epochs:
+            epochs: dict[tuple[int, ...], _Epoch] = {}
+            for place, each in enumerate(self._by_key[key]):
+                epochs.setdefault(each.after, _Epoch(each.after)).entries.append((place, each))
+            self._epochs[key] = sorted(epochs.values(), key=lambda each: -len(each.after))
+        return self._epochs[key]
 
     def play(self, exchange: Exchange) -> None:
         """Take note that an exchange was answered with."""
@@ -122,6 +173,14 @@ class Shelf:
         """Take note that all of an upload was played: its session was bound when its digest was known."""
         for each in self._by_session.get(session_of(exchange) or "", [exchange]):
             self.play(each)
+
+    def play_mount(self, repository: str, digest: str) -> bool:
+        """Take an upload for the recorded mount of the same content, if there is one that did not come."""
+        mounts = self._mounts.get((repository, digest), [])
+        left = next((each for each in mounts if each.id not in self.played), None)
+        if left is not None:
+            self.play(left)
+        return left is not None
 
     def play_instead(self, key: Key) -> None:
         """Take note that a push of other bytes stands for the recorded one: test data is often random."""

@@ -22,6 +22,7 @@ from ghcr_sim.cassette.addresses import API_HOST, ForwardDoor, ReverseDoor
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
+from ghcr_sim.commands.loops import loop_factory
 from ghcr_sim.errors import ServeError
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
@@ -56,7 +57,8 @@ class Options:
 def run(options: Options) -> int:
     """Record, and say what became of it; the exit status."""
     try:
-        return asyncio.run(_record(options))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(_record(options))
     except asyncio.CancelledError:
         click.echo("ended by SIGTERM: nothing was kept, and the old cassette is as it was", err=True)
         return 128 + signal.SIGTERM

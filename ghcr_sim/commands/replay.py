@@ -14,6 +14,7 @@ import click
 from ghcr_sim.cassette import Replay, Strictness, load
 from ghcr_sim.cassette.addresses import API_HOST
 from ghcr_sim.cassette.hosts import hosts_of
+from ghcr_sim.commands.loops import loop_factory
 from ghcr_sim.commands.record import command, environment, stop_signal
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
@@ -43,7 +44,8 @@ class Options:
 
 def run(options: Options) -> int:
     """Replay, and say how it went; the exit status."""
-    return asyncio.run(_replay(options))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_replay(options))
 
 
 async def _replay(options: Options) -> int:

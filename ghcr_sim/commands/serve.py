@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, load_accounts
+from ghcr_sim.commands.loops import loop_factory
 from ghcr_sim.errors import SeedError
 from ghcr_sim.serve import Server
 from ghcr_sim.store import Store
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
 
     from ghcr_sim.journal import Record
     from ghcr_sim.store.repository import Visibility
@@ -80,15 +80,6 @@ def run(options: Options) -> None:
         )
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_serve(server, ca, accounts, log))
-
-
-def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes the loop: uvloop, where the extra was installed; None is asyncio's own."""
-    try:
-        import uvloop  # noqa: PLC0415 - it is an extra
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 def _seed(simulator: Simulator, options: Options) -> None:

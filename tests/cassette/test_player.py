@@ -134,6 +134,10 @@ def test_the_api_is_asked_by_its_name(tmp_path) -> None:
     assert path_of(exchange(1, "api.get", host="api", reference="/user")) == "/user"
 
 
+async def whole(body) -> bytes:
+    return b"".join([piece async for piece in body.pieces()])
+
+
 def test_bodies_are_sent_as_far_as_they_were_kept(tmp_path) -> None:
     """From the pool, also where it has them by another way; else digest and size, which nobody can read."""
     pool = Pool(tmp_path / "pool")
@@ -142,6 +146,10 @@ def test_bodies_are_sent_as_far_as_they_were_kept(tmp_path) -> None:
     assert player.body(exchange()).length == 0
     assert player.body(exchange(sent=kept)).data == b"kept"
     assert player.body(exchange(sent=kept.model_copy(update={"pooled": False}))).data == b"kept"
+    large = bytes(3 << 20)
+    streamed = player.body(exchange(sent=pooled(pool, large).model_copy(update={"pooled": False})))
+    assert streamed.length == len(large)
+    assert asyncio.run(whole(streamed)) == large
     lost = player.body(exchange(sent=Body(digest=SHA, size=9)))
     assert isinstance(lost, DigestBody)
     assert (lost.known_digest, lost.length) == (SHA, 9)

@@ -246,6 +246,16 @@ def test_a_mount_that_was_not_recorded(replay) -> None:
     assert (unknown.status, unknown.by) == (202, "derived")
 
 
+def test_an_upload_of_what_was_mounted(replay) -> None:
+    """A client that pushes the bytes where the recorded one mounted them has done the recorded write."""
+    made = replay(opened(), closed(2, name=digest(b"x")), mount(3))
+    assert send(made, "PUT", f"{begin(made)}&digest={digest(b'x')}", b"x").status == 201
+    got = send(made, "PUT", f"{begin(made)}&digest={SHA}", DATA)
+    assert (got.status, got.by) == (201, "derived")
+    report = made.close()
+    assert (report.ok, report.unused_writes) == (True, [])
+
+
 # -- by steps, in one session or many
 
 

@@ -38,6 +38,21 @@ def test_answers_come_in_turn_and_by_their_time() -> None:
     assert shelf.unused() == ([], [])
 
 
+def test_what_came_after_as_many_writes_keeps_its_order() -> None:
+    """Answers after one write or after another one come as they were recorded, whichever of the writes was made."""
+    puts = [exchange(number, "manifest.put", 201, reference=f"v{number}", **TAGS) for number in (1, 2)]
+    after = {3: (1,), 4: (2,), 5: (1,)}
+    lists = [exchange(number, "tags.list", after=writes, **TAGS) for number, writes in after.items()]
+    shelf, key = Shelf((*puts, *lists)), key_of_exchange(lists[0])
+    shelf.play(puts[0])
+    assert shelf.next(key, repeats=True) == (lists[0], "recorded")
+    shelf.play(puts[1])
+    for each in lists:
+        assert shelf.next(key, repeats=False) == (each, "recorded")
+        shelf.play(each)
+    assert shelf.next(key, repeats=True) == (lists[2], "repeated")
+
+
 def test_what_is_not_there_says_why() -> None:
     """Unknown, or early."""
     shelf = Shelf(story()[1:])

@@ -15,7 +15,7 @@ OTHER = {"reverse": "forward", "forward": "reverse"}
 
 @pytest.mark.parametrize("program", ["crane", "skopeo", "oras", "regctl"])
 def test_a_cassette_of_one_door_replays_at_the_other(stage, record, image, program):
-    """Push, digest, pull, a copy that mounts."""
+    """Push, digest, pull, a copy that mounts; skopeo's parallel layers fetch a token more or less from run to run."""
     require(program)
 
     def scenario(client):
@@ -29,7 +29,10 @@ def test_a_cassette_of_one_door_replays_at_the_other(stage, record, image, progr
     with replace(stage, kind=OTHER[stage.kind], _homes=10).replaying("one") as played:
         assert scenario(DRIVERS[program](played.way)) == seen
     played.assert_ok()
-    assert played.report.unused_reads == []
+    unused = [
+        each for each in played.report.unused_reads if program != "skopeo" or each.operation != "token.get"
+    ]
+    assert unused == []
 
 
 def test_a_cassette_knows_real_names_only(stage, record, image):
