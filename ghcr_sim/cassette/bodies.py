@@ -33,6 +33,10 @@ _INLINE = 64 * 1024
 """Bytes of text that stand in the line; more goes into the pool."""
 
 _OK, _PARTIAL = 200, 206
+_BAD = 400
+"""The refusal that speaks of the bytes that came; the others come without them, too."""
+
+_UPLOADS = frozenset({"upload.patch", "upload.post", "upload.put"})
 _KEPT = frozenset({"manifest.put", "token.post"})
 """Operations whose request's body is looked at."""
 
@@ -105,15 +109,16 @@ class Keeper:
         self._known: dict[str, int] = {}
         self.withheld: list[str] = []
 
-    def sent(self, operation: Operation, sending: Sending) -> Body | None:
+    def sent(self, operation: Operation, sending: Sending, status: int = _OK) -> Body | None:
         """A request's body: a manifest in the pool, anything else as digest and size; of a form the size."""
+        refused = operation.name in _UPLOADS and status > _BAD
+        if sending.length and (refused or sending.size not in {0, sending.length}):
+            # Refused whatever came, or before all had: how much of it did is a matter of chance.
+            return Body(size=sending.length, truncated=True)
         if not sending.size:
             return None
         if operation.name == "token.post":
             return Body(size=sending.size)
-        if sending.length is not None and sending.size != sending.length:
-            # Refused before all of it was read: how much was is a matter of chance.
-            return Body(size=sending.length, truncated=True)
         data = bytes(sending.data)
         if len(data) != sending.size:
             return Body(digest=sending.digest, size=sending.size)

@@ -213,7 +213,7 @@ class Recorder:
                 query=kept_query(operation.query),
                 auth=asked.auth,
                 after=self._causes(asked),
-                request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending)),
+                request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending, answer.status)),
                 response=Received(status=answer.status, headers=kept, body=received),
             )
         )

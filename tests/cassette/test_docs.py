@@ -65,3 +65,22 @@ def test_the_fake_agrees(name: str) -> None:
     words = [sys.executable, "-m", "ghcr_sim", "verify", str(ghcr_fixtures.path(name))]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_they_are_what_their_script_makes(tmp_path) -> None:
+    """The cassettes that are installed, byte for byte: nobody has edited one, and the recordings come out the same."""
+    script = PAGE.parent.parent / "fixtures" / "make_cassettes.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path / "made")], check=True, timeout=120)
+    made = {
+        file.relative_to(tmp_path / "made").as_posix(): file.read_bytes() for file in files(tmp_path / "made")
+    }
+    kept = [name for name in ghcr_fixtures.names() if name.startswith("cassettes/")]
+    assert sorted(made) == [name.removeprefix("cassettes/") for name in kept]
+    assert [
+        name for name in kept if ghcr_fixtures.path(name).read_bytes() != made[name[len("cassettes/") :]]
+    ] == []
+
+
+def files(folder: Path) -> list[Path]:
+    """All files below a directory."""
+    return [each for each in folder.rglob("*") if each.is_file()]

@@ -27,8 +27,9 @@ from cassette.making import (
 
 from ghcr_sim.cassette import CassetteError, SecretFound, load
 from ghcr_sim.cassette.bodies import SMALL
+from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.taint import Taint
-from ghcr_sim.exchange import Relay, Request
+from ghcr_sim.exchange import BytesBody, Relay, Request
 from ghcr_sim.oci.media import OCI_MANIFEST
 from ghcr_sim.upstream import UpstreamError
 
@@ -162,6 +163,15 @@ def test_an_upload_that_was_not_read_to_its_end_says_so(tmp_path) -> None:
         100,
         None,
     )
+
+
+@pytest.mark.parametrize("status", [401, 413, 416, 503])
+def test_a_refused_upload_is_written_alike_however_much_of_it_came(tmp_path, status) -> None:
+    """A chunk that went whole before the refusal came gives the same line as one that did not."""
+    written, _ = one(tmp_path, answer(status), "PATCH", "/v2/a/b/blobs/upload/1", BytesBody(b"whole"))
+    assert written.request.body == Body(size=5, truncated=True)
+    told, _ = one(tmp_path, answer(400), "PATCH", "/v2/a/b/blobs/upload/1", BytesBody(b"whole"))
+    assert told.request.body.digest == digest(b"whole")
 
 
 # -- large and chunked answers
