@@ -66,7 +66,7 @@ class CassetteSimulation:
             CassetteError: The cassette cannot be read, or nothing can be written there.
         """
         if self._mode == "replay":
-            cassette = load(self._path)
+            cassette = load(self._path).sealed()
             self._replay = Replay(cassette)
             door = await self._stack.enter_async_context(Door(self._replay))
             return {_name(cassette.header.upstream): door.url}

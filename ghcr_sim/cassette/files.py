@@ -55,6 +55,21 @@ class Cassette:
         """Whether the seal is that of these lines: nobody has edited them."""
         return self.header.seal == seal_of(self.exchanges)
 
+    def sealed(self) -> Cassette:
+        """This cassette, if nobody has edited it.
+
+        Raises:
+            CassetteError: Somebody has, or its recorder was killed.
+        """
+        if self.is_sealed:
+            return self
+        raise CassetteError(
+            "its seal is broken: it was edited, or its recorder was killed",
+            path=self.path,
+            line=1,
+            remedy="look at what has changed, then seal it anew with ghcr-sim cassette fmt",
+        )
+
 
 def seal_of(exchanges: Iterable[Exchange]) -> str:
     """The digest of all lines but the first; the pool's bodies are in them by their digests."""

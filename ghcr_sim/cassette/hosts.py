@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.files import Cassette
     from ghcr_sim.cassette.model import Exchange
 
-__all__ = ["hosts_of", "realms_of"]
+__all__ = ["hosts_of", "realms_of", "storage_of"]
 
 _REALM = re.compile(r'realm="(https?://[^"?]+)')
 
@@ -32,6 +32,16 @@ def hosts_of(cassette: Cassette) -> frozenset[str]:
     urls = [cassette.header.upstream, cassette.header.storage, *_realms(cassette.exchanges)]
     urls += [url for each in cassette.exchanges for url in _fields(each, "location")]
     return frozenset(filter(None, (urlsplit(url).hostname for url in urls)))
+
+
+def storage_of(exchanges: Iterable[Exchange]) -> str:
+    """The origin of the first storage host that a blob's redirect leads to, or ""."""
+    for each in exchanges:
+        if each.operation == "blob.get":
+            for url in _fields(each, "location"):
+                if url.startswith(("https://", "http://")):
+                    return "/".join(url.split("/", 3)[:3])
+    return ""
 
 
 def _realms(exchanges: Iterable[Exchange]) -> Iterator[str]:

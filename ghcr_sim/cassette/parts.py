@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load, save
+from ghcr_sim.cassette.hosts import storage_of
 from ghcr_sim.cassette.order import ordered
 from ghcr_sim.clock import Ids
 
@@ -162,4 +163,5 @@ def merged(parts: Iterable[Path]) -> tuple[Header, tuple[Exchange, ...]]:
             path=read[0].path,
             remedy="record each to a cassette of its own",
         )
-    return headers[0], ordered([each.exchanges for each in read])
+    exchanges = ordered([each.exchanges for each in read])
+    return headers[0].model_copy(update={"storage": storage_of(exchanges)}), exchanges

@@ -49,9 +49,7 @@ def run(options: Options) -> int:
 
 
 async def _replay(options: Options) -> int:
-    cassette = load(options.cassette)
-    if cassette.header.by_hand is None and not cassette.is_sealed:
-        click.echo(f"{options.cassette}: its seal is broken: it was edited by hand", err=True)
+    cassette = load(options.cassette).sealed()
     replay = Replay(
         cassette,
         cast("Strictness", options.strictness),

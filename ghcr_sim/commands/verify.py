@@ -40,7 +40,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Judge, and show the verdicts; the exit status."""
-    cassette = load(options.path)
+    cassette = load(options.path).sealed()
     verdicts = asyncio.run(judge_live(cassette) if options.live else judge_fake(cassette, options.profile))
     against = cassette.header.upstream if options.live else f"the fake (profile {options.profile})"
     text = _FORMS[options.form](options.path, against, verdicts)

@@ -295,8 +295,7 @@ def test_record_and_replay_a_command(tmp_path) -> None:
 
 
 def test_replay_fails_where_something_was_missed(some) -> None:
-    """A miss is status 1 and its explanation; the command's own failure is its own status; a broken seal is told."""
-    some.path.write_text(some.path.read_text().replace("hello", "hullo"))
+    """A miss is status 1 and its explanation; the command's own failure is its own status."""
     code = (
         "import os, urllib.request as r\n"
         "try: r.urlopen(os.environ['GHCR_REGISTRY'] + '/v2/x/y/tags/list')\n"
@@ -305,11 +304,23 @@ def test_replay_fails_where_something_was_missed(some) -> None:
     done = run("replay", some.path, "--", sys.executable, "-c", code)
     assert done.returncode == 1
     assert "no answer on cassette for tags.list x/y" in done.stderr
-    assert "its seal is broken: it was edited by hand" in done.stderr
     failed = run("replay", some.path, "--", sys.executable, "-c", "raise SystemExit(7)")
     assert failed.returncode == 7
     missing = run("replay", some.path, "--", "no-such-program")
     assert (missing.returncode, "cannot run no-such-program" in missing.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("replay", "--", "true"), ("verify",)], ids=lambda words: words[0])
+def test_a_broken_seal_is_an_error_with_a_remedy(some, words) -> None:
+    """What somebody has edited is shown, but not replayed or judged until it is sealed anew."""
+    some.path.write_text(some.path.read_text().replace("hello", "hullo"))
+    done = run(words[0], some.path, *words[1:])
+    assert done.returncode != 0
+    for said in (f"{some.path}, line 1", "its seal is broken", "ghcr-sim cassette fmt"):
+        assert said in done.stderr
+    assert run("cassette", "show", some.path).returncode == 0
+    assert run("cassette", "fmt", some.path).returncode == 0
+    assert "its seal is broken" not in run(words[0], some.path, *words[1:]).stderr
 
 
 def test_record_keeps_the_old_one_where_nothing_came(some) -> None:

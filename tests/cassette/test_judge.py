@@ -177,6 +177,18 @@ def test_the_fake_agrees_with_a_recording_of_itself(tmp_path) -> None:
     assert all(each.notes for each in found if each.verdict == "not asked")
 
 
+def test_what_is_gone_from_the_pool_differs_and_the_rest_is_judged(tmp_path) -> None:
+    """Each exchange that needs a body that is gone says which file is missing; all others are judged."""
+    found = record(tmp_path / "a.jsonl")
+    put = next(each for each in found.exchanges if each.operation == "manifest.put" and each.request.body)
+    found.pool.path(put.request.body.digest).unlink()
+    verdicts = {each.exchange.id: each for each in asyncio.run(judge_fake(found))}
+    assert len(verdicts) == len(found.exchanges)
+    assert verdicts[put.id].verdict == "different"
+    assert put.request.body.digest.partition(":")[2] in verdicts[put.id].notes[0]
+    assert any(each.verdict == "same" for each in verdicts.values())
+
+
 def test_the_fake_starts_with_what_the_cassette_shows(tmp_path) -> None:
     """Manifests, blobs and tags that were read before any write are there when it is asked."""
     path = tmp_path / "a.jsonl"

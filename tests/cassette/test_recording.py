@@ -72,7 +72,10 @@ def test_a_recording_is_a_sealed_cassette_in_canonical_form(tmp_path) -> None:
     found = record(tmp_path / "a.jsonl")
     assert found.is_sealed
     assert is_formatted(found.path)
-    assert found.header.upstream == UPSTREAM
+    assert (found.header.upstream, found.header.storage) == (
+        UPSTREAM,
+        "https://pkg-containers.githubusercontent.com",
+    )
     assert found.header.recorded_at == "2026-09-21T14:13:20Z"
     assert found.header.tool.startswith("pytest-ghcr ")
     assert found.header.rules is not None
