@@ -26,6 +26,7 @@ __all__ = [
     "Finding",
     "format_cassette",
     "is_formatted",
+    "list_manifests",
     "merge_parts",
     "missing",
     "needed_digests",
@@ -97,10 +98,29 @@ def merge_parts(path: Path) -> int:
         for each in exchanges:
             # What the killed recorder knew is gone; what looks like a secret does so without it.
             check(each, path, Taint())
+        list_manifests(Pool.beside(path), exchanges)
         save(path, header, exchanges)
         for part in done:
             part.unlink(missing_ok=True)
         return len(exchanges)
+
+
+def list_manifests(pool: Pool, exchanges: Iterable[Exchange]) -> None:
+    """Let other tools find the manifests in the pool by their names.
+
+    Args:
+        pool: Where they are.
+        exchanges: What was pulled and pushed.
+    """
+    for each in exchanges:
+        body = each.response.body if each.operation == "manifest.get" else each.request.body
+        if each.operation not in {"manifest.get", "manifest.put"} or ":" in each.reference or body is None:
+            continue
+        fields = each.response.headers if each.operation == "manifest.get" else each.request.headers
+        media_type = next((value for name, value in fields if name.lower() == "content-type"), "")
+        if each.response.status < 300 and body.pooled and body.digest:  # noqa: PLR2004 - it was taken or given
+            descriptor = {"mediaType": media_type, "digest": body.digest, "size": body.size}
+            pool.list_manifest(descriptor, f"{each.repository}:{each.reference}")
 
 
 def needed_digests(exchanges: Iterable[Exchange]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ghcr_sim.cassette.allowed import RULES
+from ghcr_sim.cassette.care import list_manifests
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load, save
 from ghcr_sim.cassette.model import SCHEMA, Header
@@ -160,21 +161,9 @@ class Recording:
                 path=self.target,
                 remedy=f"the old cassette is as it was{left}",
             )
-        for each in exchanges:
-            self._list(each)
+        list_manifests(self._pool, exchanges)
         save(self.target, header, exchanges)
         return load(self.target)
-
-    def _list(self, each: Exchange) -> None:
-        """Let other tools find a manifest in the pool by its name."""
-        body = each.response.body if each.operation == "manifest.get" else each.request.body
-        if each.operation not in {"manifest.get", "manifest.put"} or ":" in each.reference or body is None:
-            return
-        fields = each.response.headers if each.operation == "manifest.get" else each.request.headers
-        media_type = next((value for name, value in fields if name.lower() == "content-type"), "")
-        if each.response.status < 300 and body.pooled and body.digest:  # noqa: PLR2004 - it was taken or given
-            descriptor = {"mediaType": media_type, "digest": body.digest, "size": body.size}
-            self._pool.list_manifest(descriptor, f"{each.repository}:{each.reference}")
 
 
 def _without(each: Exchange, digests: set[str]) -> Exchange:

@@ -19,6 +19,7 @@ from ghcr_sim.cassette.care import (
     unneeded,
 )
 from ghcr_sim.cassette.pool import Pool
+from ghcr_sim.oci.media import OCI_MANIFEST
 
 EDITS = {
     "a blank": lambda data: data.replace('"id":1', '"id": 1'),
@@ -74,6 +75,19 @@ def test_left_parts_become_a_cassette(tmp_path) -> None:
     with pytest.raises(CassetteError, match="no recorder has left anything"):
         merge_parts(tmp_path / "missing" / "a.jsonl")
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_merged_cassette_lists_its_manifests(tmp_path) -> None:
+    """The pool of what a killed recorder has left is found by name, too: skopeo, crane and oras read it."""
+    target = tmp_path / "a.jsonl"
+    begun = recording(target)
+    kept = pooled(Pool(tmp_path / "pool"), b"{}")
+    more = {"repository": "a/b", "reference": "v1", "got_headers": (("content-type", OCI_MANIFEST),)}
+    begun._part.append(exchange(1, "manifest.get", got=kept, **more))
+    begun._part.close()
+    merge_parts(target)
+    listed = json.loads((tmp_path / "pool" / "index.json").read_text())["manifests"]
+    assert [(each["digest"], each["mediaType"]) for each in listed] == [(kept.digest, OCI_MANIFEST)]
 
 
 def test_bodies_that_are_missing_are_named_once(tmp_path) -> None:
