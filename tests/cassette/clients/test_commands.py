@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from clients.content import write_layout
@@ -17,6 +19,7 @@ from ghcr_sim.registry.storage import GHCR_STORAGE
 from ghcr_sim.threads import ThreadServer
 
 pytestmark = pytest.mark.clients
+PAGE = Path(__file__).parents[3] / "docs" / "cassettes.md"
 
 SCENARIO = """\
 set -e
@@ -64,6 +67,21 @@ def recorded(home, upstream):
     done = ghcr_sim(home, "record", "--to", "app.jsonl", *upstream, "--", "sh", "scenario.sh")
     assert done.returncode == 0, done.stderr
     return done
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="this is not a source tree: the pages are not here")
+def test_the_first_commands_of_the_page(home, ghcr):
+    """Recorded, replayed with nothing behind it, and judged, word for word; of the fake, as ghcr.io is not there."""
+    ghcr.seed("acme/app:v1", visibility="public")
+    lines = re.findall(r"^\$ ghcr-sim (.*)$", PAGE.read_text("utf-8"), re.MULTILINE)[:3]
+    assert [line.split()[0] for line in lines] == ["record", "replay", "verify"]
+    for line in lines:
+        words = shlex.split(line)
+        if words[0] == "record":
+            words[1:1] = ["--upstream", ghcr.url]
+        done = ghcr_sim(home, *words)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        home.path("app.tar").unlink(missing_ok=words[0] == "verify")
 
 
 def left_over(home):
