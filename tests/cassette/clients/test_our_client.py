@@ -8,16 +8,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import ghcr_client
 import pytest
 from cassette.clients.driver import Driver
 from cassette.clients.drivers import DRIVERS
 from cassette.clients.images import chance
 from cassette.clients.stage import Delayed
 from tools import require
-
-ghcr_client = pytest.importorskip("ghcr_client")
-if not hasattr(ghcr_client, "GhcrClient"):
-    pytest.skip("this ghcr_client has no GhcrClient yet", allow_module_level=True)
 
 pytestmark = pytest.mark.clients
 
