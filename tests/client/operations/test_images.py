@@ -53,16 +53,20 @@ async def two_platforms(
 
 
 class Watched(BytesSource):
-    """A source that tells a counter how many of its kind are read at once."""
+    """A source that tells a counter how many of its kind are read at once, and waits for as many as are expected."""
 
-    def __init__(self, data: bytes, counter: Counter[str]) -> None:
+    def __init__(self, data: bytes, counter: Counter[str], together: int = 1) -> None:
         super().__init__(data)
         self._counter = counter
+        self._together = together
 
     async def read(self, start: int = 0) -> AsyncIterator[bytes]:
         self._counter["now"] += 1
         self._counter["most"] = max(self._counter["most"], self._counter["now"])
         try:
+            async with asyncio.timeout(10):
+                while self._counter["most"] < self._together:  # noqa: ASYNC110 - what is shared is a counter
+                    await asyncio.sleep(0.002)
             for _ in range(5):
                 await asyncio.sleep(0.002)
             async for piece in super().read(start):
@@ -128,7 +132,7 @@ def test_concurrency_is_bounded(registry: Peer, repository: str, most: int) -> N
     async def story(client: GhcrClient) -> None:
         image = await image_of(*(unique() for _ in range(8)))
         sources = {
-            each.digest: Watched(b"".join([p async for p in image.source(each).read()]), counter)
+            each.digest: Watched(b"".join([p async for p in image.source(each).read()]), counter, most)
             for each in image.manifest.document.children
         }
         await client.push_image(f"{repository}:v1", Image(image.manifest, sources))
