@@ -12,6 +12,7 @@ import ghcr_fixtures
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "cassettes.md"
+SCRIPT = Path(__file__).parents[2] / "fixtures" / "make_cassettes.py"
 pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="this is not a source tree: the pages are not here")
 
 PRINTED = {0: "linux/amd64, linux/arm64", 1: "100"}
@@ -67,10 +68,10 @@ def test_the_fake_agrees(name: str) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.skipif(not SCRIPT.exists(), reason="this is not a source tree: the script is not here")
 def test_they_are_what_their_script_makes(tmp_path) -> None:
     """The cassettes that are installed, byte for byte: nobody has edited one, and the recordings come out the same."""
-    script = PAGE.parent.parent / "fixtures" / "make_cassettes.py"
-    subprocess.run([sys.executable, str(script), str(tmp_path / "made")], check=True, timeout=120)
+    subprocess.run([sys.executable, str(SCRIPT), str(tmp_path / "made")], check=True, timeout=120)
     made = {
         file.relative_to(tmp_path / "made").as_posix(): file.read_bytes() for file in files(tmp_path / "made")
     }
