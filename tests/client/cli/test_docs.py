@@ -99,5 +99,7 @@ def test_the_page_has_each_command_and_exit_code() -> None:
 
 def test_links_lead_somewhere() -> None:
     """A link to a file of ours leads to a file."""
+    if not (PAGE.parents[1] / "client").is_dir():
+        pytest.skip("this is not a source tree: the packages' sources are not here")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page()):
         assert (PAGE.parent / target).exists(), target
