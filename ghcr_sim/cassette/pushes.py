@@ -154,6 +154,7 @@ class Pushes:
         if source is None or exemplar is None or self._known.blob(source, digest) is None:
             return None
         self._mount(operation, digest)
+        self._shelf.play_upload(operation.repository, digest)
         replaced = _committed(exemplar, operation.repository, digest)
         return Response(_CREATED, self._dialect.headers(exemplar, request, replaced=replaced), by="derived")
 

@@ -182,6 +182,12 @@ class Shelf:
             self.play(left)
         return left is not None
 
+    def play_upload(self, repository: str, digest: str) -> None:
+        """Take a mount for the recorded upload of the same content, if there is one that did not come."""
+        left = self.upload_of(repository, digest)
+        if left is not None and left.response.status < 400:  # noqa: PLR2004 - it was taken
+            self.play_session(left)
+
     def play_instead(self, key: Key) -> None:
         """Take note that a push of other bytes stands for the recorded one: test data is often random."""
         left = (each for each in self.of_key(key) if each.id not in self.played)

@@ -96,6 +96,24 @@ def test_tokens_are_those_that_were_given(tmp_path) -> None:
     ]
 
 
+def test_a_push_takes_another_token_only_if_that_is_for_pushing_there(tmp_path) -> None:
+    """A token that was fetched for reading, or for another repository, does for no push."""
+    scopes = ("repository:a/b:pull", "repository:c/d:pull,push", "repository:a/b:pull,push")
+    handler = Said(
+        *(Response(200, (), b'{"token":"%d"}' % number) for number in range(3)), *(Response(200),) * 3
+    )
+    tokens = [
+        exchange(number, "token.get", query=(("scope", scope),)) for number, scope in enumerate(scopes, 1)
+    ]
+    unknown = Auth(kind="bearer", scopes=("repository:a/b:push", "x"))
+    pushed = exchange(4, "manifest.put", 201, repository="a/b", reference="v1", auth=unknown)
+    nowhere = exchange(5, "manifest.put", 201, repository="e/f", reference="v1", auth=unknown)
+    read = exchange(6, "manifest.get", 200, repository="a/b", reference="v1", auth=unknown)
+    play(handler, tmp_path, *tokens, pushed, nowhere, read, login=Login("me:good"))
+    said = [each[0].headers["authorization"] for each in handler.asked[3:]]
+    assert said == ["Bearer 2", "Bearer Z29vZA==", "Bearer 0"]
+
+
 def test_sessions_and_signed_addresses_are_those_that_were_given(tmp_path) -> None:
     """An upload goes on where this side has opened it; a blob is fetched where it said; without, it cannot be asked."""
     common = {"repository": "a/b"}

@@ -34,8 +34,12 @@ async def connect(proxy, said):
     return reader, writer, await reader.readuntil(b"\r\n\r\n")
 
 
-def test_a_host_is_taken_over(authority) -> None:
-    """After CONNECT, TLS with that name's certificate, and requests arrive as if they had come to that host."""
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_host_is_taken_over(authority, loop) -> None:
+    """After CONNECT, TLS with that name's certificate, and requests arrive as if they had come to that host.
+
+    uvloop's transports are no subclasses of asyncio's.
+    """
 
     async def play():
         async with Proxy(handler, authority, frozenset({"ghcr.io"})) as proxy:
@@ -51,7 +55,8 @@ def test_a_host_is_taken_over(authority) -> None:
                 writer.close()
             return got, proxy.refused, proxy.url
 
-    got, refused, url = asyncio.run(play())
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        got, refused, url = runner.run(play())
     assert got == [b"GET https://ghcr.io/v2/"] * 2
     assert refused == []
     assert url.startswith("http://127.0.0.1:")

@@ -56,6 +56,11 @@ def closed(number, status=201, name=SHA, **more):
     )
 
 
+def again(made, here="<session:1>", there="<session:2>"):
+    """The same in a second session, or in another repository."""
+    return type(made).model_validate_json(made.line().replace(here, there))
+
+
 @pytest.fixture
 def replay(tmp_path):
     """Makes replays, and closes them."""
@@ -256,20 +261,29 @@ def test_an_upload_of_what_was_mounted(replay) -> None:
     assert (report.ok, report.unused_writes) == (True, [])
 
 
+def test_a_mount_of_what_was_uploaded(replay) -> None:
+    """The other way round, too: what may be mounted now was pushed when it was recorded."""
+    made = replay(
+        again(opened(1), "a/b", "c/d"),
+        again(closed(2), "a/b", "c/d"),
+        again(opened(3)),
+        again(closed(4)),
+        mount(5, repository="a/c"),
+    )
+    where = send(made, "POST", "/v2/c/d/blobs/uploads/").headers["location"]
+    assert send(made, "PUT", f"{where[where.index('/v2/') :]}&digest={SHA}", DATA).status == 201
+    got = send(made, "POST", f"/v2/a/b/blobs/uploads/?mount={SHA}&from=c/d")
+    assert (got.status, got.by) == (201, "derived")
+    assert [each.id for each in made.close().unused_writes] == [5]
+
+
 # -- by steps, in one session or many
 
 
 def test_sessions_that_look_alike_are_bound_by_their_digest(replay) -> None:
     """Two sessions in any order of their ends: each finds its recorded end."""
     other = b"another layer"
-    second = closed(4, name=digest(other)).model_copy(update={"reference": "<session:2>"})
-    two = opened(3).model_copy(
-        update={
-            "response": opened().response.model_copy(
-                update={"headers": (("location", "/v2/a/b/blobs/upload/<session:2>"),)}
-            )
-        }
-    )
+    two, second = again(opened(3)), again(closed(4, name=digest(other)))
     for order in itertools.permutations((DATA, other)):
         made = replay(opened(), closed(2), two, second)
         places = [begin(made), begin(made)]

@@ -13,7 +13,7 @@ from clients.setting import USER
 if TYPE_CHECKING:
     from clients.content import Layout
 
-__all__ = ["DRIVERS", "Crane", "Oras", "Regctl", "Skopeo"]
+__all__ = ["DRIVERS", "STEADY", "Crane", "Oras", "Regctl", "Skopeo"]
 
 _NOBODY = 65534
 
@@ -226,3 +226,6 @@ class Regctl(Driver):
 
 DRIVERS: dict[str, type[Driver]] = {each.program: each for each in (Crane, Skopeo, Oras, Regctl, Podman)}
 """Name → client."""
+
+STEADY = frozenset({"crane", "oras", "regctl"})
+"""Who says the same in each run; skopeo's and podman's layers take turns, and both remember where they have pushed."""

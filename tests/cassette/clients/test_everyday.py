@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
+from cassette.clients.drivers import STEADY
 from cassette.clients.stage import Delayed
 
 pytestmark = pytest.mark.clients
@@ -40,10 +41,6 @@ def refusals(client, image):
 
 
 SCENARIOS = {each.__name__: each for each in (push_and_pull, copy, index, refusals)}
-
-
-STEADY = {"crane", "oras", "regctl"}
-"""Who says the same in each run."""
 
 
 @pytest.fixture(params=list(SCENARIOS))
