@@ -49,10 +49,14 @@ class Http1Server(web.Server):
         handler: What answers.
         scheme: `http` or `https`.
         patience: Seconds that a body may take from its first reading to its end; 0 is any time.
+
+    Attributes:
+        closed: Whether a connection that is still made is to be cut off: aiohttp would forget it, open.
     """
 
     def __init__(self, handler: Handler, scheme: str, *, patience: float = 0.0) -> None:
         super().__init__(_adapt(handler, scheme, patience))
+        self.closed = False
 
     def __call__(self) -> web.RequestHandler:
         """Make the protocol for a new connection."""
@@ -67,6 +71,7 @@ class Http1Server(web.Server):
         """
         loop = asyncio.get_running_loop()
         late = loop.time() + grace
+        self.closed = True
         self.pre_shutdown()
         while self._busy() and loop.time() < late:  # noqa: ASYNC110 - aiohttp tells nobody
             await asyncio.sleep(_TICK)
@@ -91,6 +96,12 @@ class _Connection(web.RequestHandler):
         self.busy = False
         self.reading: StreamReader | None = None
         self._shall_close = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin; one that was accepted while the server closed has come too late."""
+        super().connection_made(transport)
+        if isinstance(self._manager, Http1Server) and self._manager.closed:
+            self.force_close()
 
     def close(self) -> None:
         """Take no more requests. What still comes of a body is taken: aiohttp would drop it."""

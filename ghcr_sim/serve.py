@@ -88,6 +88,7 @@ class Door:
         tune_allocator()
         loop = asyncio.get_running_loop()
         self._http1 = Http1Server(self._handler, self.scheme, patience=self._patience)
+        self._http2 = Http2Server(self._handler, patience=self._patience)
         factory: Callable[[], asyncio.BaseProtocol] = self._http1
         if self._tls is not None:
             factory = partial(AlpnSwitch, self._http2, self._http1)

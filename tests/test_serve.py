@@ -24,6 +24,8 @@ from strategies import few
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import Response, Wire
+from ghcr_sim.http1 import Http1Server
+from ghcr_sim.http2 import Http2Server
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.serve import Server
 from ghcr_sim.store import BytesBlob, Manifest
@@ -235,6 +237,29 @@ def test_what_is_left_in_the_thread_is_ended() -> None:
     task = background.run(leave())
     background.release()
     assert task.cancelled()
+
+
+def test_a_connection_that_comes_too_late_is_cut_off() -> None:
+    """One that was accepted before the listener closed, and made after the server did: nobody else would close it."""
+
+    async def play() -> list[bytes]:
+        async def handler(request: Request, body: Body) -> Response:
+            return Response(200)
+
+        loop = asyncio.get_running_loop()
+        http1, http2 = Http1Server(handler, "http"), Http2Server(handler)
+        await http1.close(0)
+        await http2.shutdown(0)
+        got = []
+        for late in (http1, http2):
+            async with await loop.create_server(late, "127.0.0.1", 0) as listener:
+                reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+                with suppress(ConnectionError):
+                    got.append(await asyncio.wait_for(reader.read(), 5))
+                writer.close()
+        return got
+
+    assert b"".join(asyncio.run(play())) == b""
 
 
 def test_a_server_can_start_again(simulator: Bent) -> None:

@@ -24,13 +24,16 @@ class Http2Server:
         self._handler = handler
         self._patience = patience
         self._connections: set[Http2Protocol] = set()
+        self._closed = False
 
-    def __call__(self) -> Http2Protocol:
-        """Make the protocol for a new connection.
+    def __call__(self) -> asyncio.BaseProtocol:
+        """Make the protocol for a new connection; one that was accepted while the server closed has come too late.
 
         Raises:
             ImportError: `h2` is not installed; `offered` says so before.
         """
+        if self._closed:
+            return _Late()
         from ghcr_sim.http2.protocol import Http2Protocol  # noqa: PLC0415 - h2 costs 100 ms
 
         protocol = Http2Protocol(self._handler, patience=self._patience, lost=self._connections.discard)
@@ -46,4 +49,13 @@ class Http2Server:
         Args:
             grace: Seconds that requests under way may take; then they are cancelled.
         """
+        self._closed = True
         await asyncio.gather(*(connection.close(grace) for connection in self._connections))
+
+
+class _Late(asyncio.BaseProtocol):
+    """A connection that is cut off."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Cut it off."""
+        transport.abort()  # type: ignore[attr-defined]
