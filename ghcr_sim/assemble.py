@@ -275,16 +275,21 @@ class Simulator:
         self.registry.uploads.close()
         self.store.restore(snapshot)
 
-    def fork(self) -> Simulator:
-        """A fake with the same content and accounts, independent from now on. Costs O(repositories)."""
+    def fork(self, *, profile: str | Profile | None = None, accounts: Accounts | None = None) -> Simulator:
+        """A fake with the same content and accounts, independent from now on. Costs O(repositories).
+
+        Args:
+            profile: Another profile than this one's.
+            accounts: Others than those that exist here.
+        """
         twin = Simulator(
-            self.profile,
+            self.profile if profile is None else profile,
             store=self.store.fork(),
-            accounts=self.accounts.copy(),
+            accounts=self.accounts.copy() if accounts is None else accounts,
             clock=copy.copy(self.clock),
             visibility=self.rights.visibility,
         )
-        twin.token = self.token
+        twin.token = self.token if accounts is None else ""
         return twin
 
     def close(self) -> None:

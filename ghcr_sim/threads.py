@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ghcr_sim.serve import Door, Server
@@ -19,7 +20,13 @@ T = TypeVar("T")
 
 
 class _Background:
-    """A loop in a daemon thread, that runs while anybody needs it."""
+    """A loop in a daemon thread, that runs while anybody needs it.
+
+    Attributes:
+        name: The thread's name, and what the names of its helpers begin with.
+    """
+
+    name = "ghcr-sim"
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,13 +41,14 @@ class _Background:
             if self._loop is None or self._thread is None or not self._thread.is_alive():
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._run, args=(self._loop,), name="ghcr-sim", daemon=True
+                    target=self._run, args=(self._loop,), name=self.name, daemon=True
                 )
                 self._thread.start()
 
-    @staticmethod
-    def _run(loop: asyncio.AbstractEventLoop) -> None:
+    @classmethod
+    def _run(cls, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
+        loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=f"{cls.name}-helper"))
         loop.run_forever()
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
@@ -61,8 +69,19 @@ class _Background:
             self._loop = self._thread = None
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine there, and wait for it."""
+        """Run a coroutine there, and wait for it.
+
+        Raises:
+            RuntimeError: This process was forked from the one in which the loop runs.
+        """
         assert self._loop is not None
+        assert self._thread is not None
+        if not self._thread.is_alive():
+            work.close()
+            raise RuntimeError(
+                "the fake runs in a thread of the process that this one was forked from: start and stop it there, or "
+                "start this process with multiprocessing's 'spawn'"
+            )
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
@@ -95,6 +114,11 @@ class ThreadDoor:
     def port(self) -> int:
         """The port that is listened on, once it is."""
         return self._server.port
+
+    @property
+    def listening(self) -> bool:
+        """Whether it was started, and not stopped."""
+        return self._started
 
     def start(self) -> None:
         """Listen; see `Server.start`."""

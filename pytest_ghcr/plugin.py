@@ -2,16 +2,128 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from pytest_ghcr.settings import MARKER, OPTIONS, Record, check_marker, marked
 
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+    from ghcr_client import GhcrClient, SyncGhcrClient
+
+    from ghcr_sim.clock import Clock
+    from pytest_ghcr.cassettes import GhcrCassette
+    from pytest_ghcr.per_test import PerTest
     from pytest_ghcr.simulator import Ghcr
 
-__all__ = ["ghcr"]
+__all__ = [
+    "ghcr",
+    "ghcr_cassette",
+    "ghcr_client",
+    "ghcr_clock",
+    "ghcr_config",
+    "ghcr_env",
+    "ghcr_session",
+]
+
+_TEST: pytest.StashKey[PerTest] = pytest.StashKey()
+
+
+# -- what pytest is told
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options, and the ini values of the same names."""
+    group = parser.getgroup("ghcr", "a private ghcr.io for every test")
+    for each in OPTIONS:
+        how: dict[str, Any] = {"dest": each.ini, "default": None, "help": each.help}
+        if each.kind == "flag":
+            how["action"] = "store_true"
+        elif each.kind == "choice":
+            how["choices"] = get_args(Record)
+        else:
+            how["metavar"] = each.metavar
+        group.addoption(each.flag, **how)
+        if each.kind == "flag":
+            parser.addini(each.ini, each.help, type="bool", default=False)
+        else:
+            parser.addini(each.ini, each.help, default="")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line("markers", MARKER)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that is marked gets its fake before anything else, whether it names the fixture or not."""
+    said = marked(item)
+    names: list[str] | None = getattr(item, "fixturenames", None)
+    if not said or names is None:
+        return
+    wanted = "ghcr_cassette" if said.get("cassette") else "ghcr" if said.get("takeover") else ""
+    if wanted and wanted not in names:
+        names.insert(0, wanted)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A wrong marker is an error of its test, in one line."""
+    wrong = check_marker(item)
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note whether a test has failed: then nothing that it has recorded is kept."""
+    report = yield
+    test = item.stash.get(_TEST, None)
+    if test is not None and report.failed:
+        test.failed = True
+    elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
+        report.sections.append(("ghcr", _SCOPE))
+    return report
+
+
+def _is_of_scope(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> bool:
+    """Whether a fixture of ours was used at a wider scope than its own."""
+    return "ScopeMismatch" in f"{excinfo.typename} {excinfo.value}" and "ghcr" in str(report.longrepr)
+
+
+_SCOPE = (
+    "ghcr and what stands on it are for one test: a fixture of a wider scope takes ghcr_session, and each test's ghcr "
+    "is then a fork of that"
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """With `new`, a test whose cassette lacks something is run once more, and its cassette recorded anew."""
+    if "ghcr_cassette" not in getattr(item, "fixturenames", ()):
+        return None
+    from pytest_ghcr.again import run_again  # noqa: PLC0415 - few tests have cassettes
+
+    return run_again(item, nextitem)
+
+
+# -- fixtures
+
+
+@contextlib.contextmanager
+def _in_a_line() -> Iterator[None]:
+    """What is wrong with a setting is said in a line, and not by a traceback of ours."""
+    from ghcr_sim.errors import GhcrSimError  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    try:
+        yield
+    except (GhcrSimError, pytest.UsageError, TypeError, ValueError) as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -24,19 +136,126 @@ def _ghcr_background() -> Iterator[None]:
     BACKGROUND.release()
 
 
+@pytest.fixture(scope="session")
+def ghcr_config() -> Mapping[str, Any]:
+    """Settings of all fakes of a conftest's tests; override it to return some.
+
+    `{"profile": "oci"}`, and `seed`, `credentials`, `cassette`, `takeover`, `record`, `live`. A test's marker and the
+    command line come before it; the ini file and the defaults after it.
+    """
+    return {}
+
+
 @pytest.fixture
-def ghcr(_ghcr_background: None) -> Iterator[Ghcr]:
+def _ghcr_test(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[PerTest]:
+    """What stands behind one test."""
+    from pytest_ghcr.per_test import PerTest  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    with _in_a_line():
+        test = request.node.stash[_TEST] = PerTest(request.node, ghcr_config)
+    yield test
+    problems = test.close()
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def ghcr_session(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[Ghcr]:
+    """One fake ghcr.io for the whole session, of which each test's `ghcr` is a fork.
+
+    Seed it in a fixture of session scope. A test that uses it, by whatever fixture, gets a `ghcr` with the same
+    content, which costs the same for one image and for thousands; what a test changes is its own.
+    """
+    from pytest_ghcr.fakes import make_simulator  # noqa: PLC0415 - plugin import must cost pytest nothing
+    from pytest_ghcr.settings import settings_of  # noqa: PLC0415 - the same
+    from pytest_ghcr.simulator import Ghcr  # noqa: PLC0415 - the same
+
+    with _in_a_line():
+        settings = settings_of(request.config, {}, ghcr_config)
+        handle = Ghcr(make_simulator(settings, request.config.rootpath))
+    with handle.running():
+        yield handle
+
+
+@pytest.fixture
+def ghcr(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[Ghcr]:
     """A private, empty ghcr.io for this test alone, listening on loopback.
 
     `.url` and `.host` say where; `.token` is the one token that it takes; `.seed("acme/app:v1")` puts images
     in; `.requests("blob.get")` says what happened; `.fail("blob.get", status=503, times=2)` plans a failure,
-    and a failure that never happened fails the test.
+    and a failure that never happened fails the test. With `@pytest.mark.ghcr(takeover=True)`, https://ghcr.io
+    itself leads to it.
     """
-    from pytest_ghcr.simulator import Ghcr  # noqa: PLC0415 - plugin import must cost pytest nothing
-
-    handle = Ghcr()
-    with handle.running():
+    shared = "ghcr_session" in request.fixturenames
+    base = request.getfixturevalue("ghcr_session").simulator if shared else None
+    with _in_a_line():
+        _ghcr_test.make_fake(base)
+    with _ghcr_test.fake() as handle:
         yield handle
     unmet = handle.unmet()
     if unmet:
         pytest.fail("a planned failure was never met: " + "; ".join(unmet), pytrace=False)
+
+
+@pytest.fixture
+def ghcr_clock(ghcr: Ghcr) -> Clock:
+    """The time of this test's fake: `ghcr_clock.advance(301)` ages tokens, signed addresses and uploads."""
+    return ghcr.clock
+
+
+@pytest.fixture
+def ghcr_cassette(_ghcr_test: PerTest) -> Iterator[GhcrCassette]:
+    """This test's cassette in the place of ghcr.io: replayed, or recorded with `--ghcr-record`.
+
+    `.url` and `.host` say where; with `@pytest.mark.ghcr(takeover=True)`, https://ghcr.io itself leads to it. The
+    marker's `cassette="name"` names it; else it is named after the test. A request that it cannot answer fails the
+    test, and so does a recorded write that never came.
+    """
+    from ghcr_sim.cassette import CassetteError  # noqa: PLC0415 - plugin import must cost pytest nothing
+    from pytest_ghcr.cassettes import played  # noqa: PLC0415 - the same
+
+    try:
+        with played(_ghcr_test) as cassette:
+            _ghcr_test.cassette = cassette
+            yield cassette
+    except CassetteError as error:
+        pytest.fail(str(error), pytrace=False)
+    report = cassette.report
+    if report is not None and not report.ok:
+        pytest.fail("\n".join(report.problems()), pytrace=False)
+
+
+@pytest.fixture
+def ghcr_env(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[dict[str, str]]:
+    """An environment for subprocesses in which https://ghcr.io is this test's fake, or its cassette.
+
+    `subprocess.run(["crane", "digest", "ghcr.io/acme/app:v1"], env=ghcr_env)`. Clients are logged in with the
+    fake's token; every other host is refused, and fails the test.
+    """
+    if "ghcr_cassette" in request.fixturenames:
+        cassette = request.getfixturevalue("ghcr_cassette")
+        handler, token = cassette.handler, cassette.token
+    else:
+        token = request.getfixturevalue("ghcr").token
+        handler = _ghcr_test.front
+    with _ghcr_test.environment(handler, token) as variables:
+        yield variables
+
+
+@pytest.fixture
+def ghcr_client(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[GhcrClient | SyncGhcrClient]:
+    """`ghcr_client`'s client, connected to this test's fake, or to its cassette, as `ghcr.io`.
+
+    A test that is a coroutine gets a `GhcrClient`, open while the test runs; any other one a `SyncGhcrClient`.
+    """
+    from pytest_ghcr.clients import connected  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    where = "ghcr_cassette" if "ghcr_cassette" in request.fixturenames else "ghcr"
+    place = request.getfixturevalue(where)
+    url = "https://ghcr.io" if _ghcr_test.settings.takeover else place.url
+    with connected(request.node, url, place.token) as client:
+        yield client

@@ -40,6 +40,11 @@ class Ghcr:
         self.simulator.close()
 
     @property
+    def listening(self) -> bool:
+        """Whether it is on its port."""
+        return self._server.listening
+
+    @property
     def url(self) -> str:
         """Where it is: `http://127.0.0.1:PORT`."""
         return self._server.url

@@ -35,10 +35,15 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.files import Cassette
 
-__all__ = ["Options", "command", "environment", "run", "stop_signal"]
+__all__ = ["Options", "command", "environment", "run", "secrets_of", "stop_signal"]
 
 _SECRETS = ("GHCR_TOKEN", "GITHUB_TOKEN", "GH_TOKEN", "CR_PAT", "DOCKER_PASSWORD", "REGISTRY_PASSWORD")
 """Variables whose values are looked for in all that is written."""
+
+
+def secrets_of(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The secrets that an environment is known to hold, by name."""
+    return [(f"${name}", value) for name in _SECRETS if (value := environ.get(name))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,7 @@ def _end_on_sigterm() -> None:
 
 
 async def _record(options: Options) -> int:
-    secrets = ((f"${name}", value) for name in _SECRETS if (value := os.environ.get(name)))
-    recording = Recording(options.to, options.upstream, clock=Clock(), secrets=secrets)
+    recording = Recording(options.to, options.upstream, clock=Clock(), secrets=secrets_of(os.environ))
     status = 0
     try:
         stopped = stop_signal() if not options.command else None

@@ -1,0 +1,172 @@
+"""A test's cassette: replayed, recorded from the real service, or left alone while that answers.
+
+It finds the file, opens the door that fits (a port, or the real names where those are taken over) and says at the end
+what was missing. What a cassette is, and what may be on it, is `ghcr_sim.cassette`'s.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ghcr_fixtures import names, path
+
+from ghcr_sim.cassette import CassetteError, Replay, load
+from ghcr_sim.cassette.addresses import ForwardDoor, ReverseDoor
+from ghcr_sim.cassette.recording import Recording
+from ghcr_sim.clock import Clock
+from ghcr_sim.commands.record import secrets_of
+from ghcr_sim.serve import Door
+from ghcr_sim.threads import BACKGROUND, ThreadDoor
+from ghcr_sim.upstream import Upstream
+from pytest_ghcr.per_test import MISSED
+from pytest_ghcr.takeover import HOSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ghcr_sim.cassette import Report
+    from ghcr_sim.cassette.addresses import Addresses
+    from ghcr_sim.exchange import Handler
+    from ghcr_sim.journal import Record
+    from pytest_ghcr.per_test import PerTest
+
+__all__ = ["GhcrCassette", "cassette_path", "played"]
+
+UPSTREAM = "GHCR_SIM_UPSTREAM"
+"""The variable that names another registry to record than https://ghcr.io."""
+
+TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
+"""The variable whose token is used where the real service answers."""
+
+
+class GhcrCassette:
+    """A cassette in the place of ghcr.io.
+
+    Args:
+        path: Its file.
+        mode: `replay`, `record`, or `live` where the real service answers and nothing is kept.
+        handler: What answers.
+
+    Attributes:
+        url: Where it is: a loopback port, or `https://ghcr.io` where that is taken over.
+        report: How a replay went, at any time; None of a recording.
+    """
+
+    def __init__(self, path: Path, mode: Literal["replay", "record", "live"], handler: Handler) -> None:
+        self.path = path
+        self.mode = mode
+        self.handler = handler
+        self.url = ""
+
+    @property
+    def host(self) -> str:
+        """What references begin with."""
+        return self.url.partition("://")[2]
+
+    @property
+    def token(self) -> str:
+        """A token to log in with: the one in `GHCR_TOKEN` where the real service answers, and any for a replay."""
+        return "replayed" if self.mode == "replay" else os.environ.get(TOKEN, "")
+
+    @property
+    def report(self) -> Report | None:
+        """How a replay goes; None of a recording."""
+        return self.handler.report if isinstance(self.handler, Replay) else None
+
+    def requests(self, operation: str | None = None) -> list[Record]:
+        """What a replay was asked, oldest first, or what of one operation; nothing of a recording."""
+        return self.handler.journal.records(operation) if isinstance(self.handler, Replay) else []
+
+    def __repr__(self) -> str:
+        return f"<GhcrCassette {self.path.name}, {self.mode} at {self.url}>"
+
+
+def cassette_path(test: PerTest) -> Path:
+    """A test's cassette: what its marker names, else `cassettes/MODULE/TEST.jsonl` beside it."""
+    said = test.settings.cassette
+    folder = test.beside / "cassettes"
+    if said is None:
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", test.item.name).strip("-.")
+        return folder / test.item.path.stem / f"{name}.jsonl"
+    if isinstance(said, Path) or said.endswith(".jsonl") or "/" in said:
+        return test.beside / said
+    shipped = f"cassettes/{said}.jsonl"
+    mine = folder / f"{said}.jsonl"
+    return path(shipped) if not mine.exists() and shipped in names() else mine
+
+
+def played(test: PerTest) -> contextlib.AbstractContextManager[GhcrCassette]:
+    """Replay or record a test's cassette for as long as the block runs.
+
+    Raises:
+        CassetteError: There is none, it is damaged, or the recording does not replay.
+    """
+    target = cassette_path(test)
+    if test.settings.live:
+        return _recorded(test, target, keep=False)
+    return _recorded(test, target, keep=True) if test.records(target) else _replayed(test, target)
+
+
+@contextlib.contextmanager
+def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
+    if not target.exists():
+        raise CassetteError(
+            "there is no such cassette",
+            path=target,
+            remedy="record it: pytest --ghcr-record=once (docs/recording.md)",
+        )
+    replay = Replay(load(target).sealed(), faithful=test.settings.takeover)
+    cassette = GhcrCassette(target, "replay", replay)
+    try:
+        with _opened(test, cassette):
+            yield cassette
+    finally:
+        test.item.stash[MISSED] = bool(replay.close().misses)
+
+
+@contextlib.contextmanager
+def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCassette]:
+    origin = os.environ.get(UPSTREAM, "https://ghcr.io")
+    where = target if keep else test.folder() / "live.jsonl"
+    recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ))
+    upstream = Upstream()
+    BACKGROUND.acquire()
+    try:
+        BACKGROUND.run(upstream.__aenter__())
+        handler = recording.recorder(upstream, _addresses(origin, over=test.settings.takeover))
+        cassette = GhcrCassette(target, "record" if keep else "live", handler)
+        try:
+            with _opened(test, cassette):
+                yield cassette
+        finally:
+            BACKGROUND.run(upstream.__aexit__(None, None, None))
+        if keep and not test.failed:
+            BACKGROUND.run(recording.finish())
+        else:
+            recording.discard()
+    except BaseException:
+        recording.discard()
+        raise
+    finally:
+        BACKGROUND.release()
+
+
+def _addresses(origin: str, *, over: bool) -> Addresses:
+    return ForwardDoor(origin, frozenset(HOSTS[1:2])) if over else ReverseDoor(origin)
+
+
+@contextlib.contextmanager
+def _opened(test: PerTest, cassette: GhcrCassette) -> Iterator[None]:
+    """Open the cassette's door."""
+    if test.settings.takeover:
+        cassette.url = "https://ghcr.io"
+        with test.taken_over(cassette.handler):
+            yield
+        return
+    with ThreadDoor(Door(cassette.handler)) as door:
+        cassette.url = door.url
+        yield

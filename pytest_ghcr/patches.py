@@ -1,0 +1,119 @@
+"""Attributes that are something else for a while, and libraries that look names up past Python's `socket`.
+
+It puts back what it has taken, in the reverse order, and can say what is not back. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+__all__ = ["Patches", "patch_libraries"]
+
+_MISSING = object()
+
+
+class Patches:
+    """What was put in place of what."""
+
+    def __init__(self) -> None:
+        self._set: list[tuple[Any, str, Any, Any]] = []
+
+    def set(self, owner: Any, name: str, value: Any) -> None:
+        """Put something in the place of an attribute, which may be an inherited one."""
+        before = vars(owner).get(name, _MISSING)
+        self._set.append((owner, name, before, getattr(owner, name)))
+        setattr(owner, name, value)
+
+    def real(self, owner: Any, name: str) -> Any:
+        """What was there before."""
+        return next(real for who, what, _, real in self._set if who is owner and what == name)
+
+    def undo(self) -> None:
+        """Put everything back."""
+        for owner, name, before, _ in reversed(self._set):
+            if before is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+
+    def left(self) -> list[str]:
+        """What is not as it was, in words."""
+        return [
+            f"{owner.__name__}.{name}"
+            for owner, name, before, _ in self._set
+            if vars(owner).get(name, _MISSING) is not before
+        ]
+
+
+def patch_libraries(patches: Patches) -> None:
+    """Lead libraries with resolvers of their own back to `socket`: aiohttp on aiodns, and uvloop's loops."""
+    from aiohttp import resolver  # noqa: PLC0415 - who takes over has the fake, which has imported it
+
+    patches.set(resolver.AsyncResolver, "resolve", _resolving(resolver.ThreadedResolver))
+    uvloop = _uvloop()
+    if uvloop is not None:
+        patches.set(uvloop.Loop, "getaddrinfo", _looking_up)
+        patches.set(uvloop.Loop, "create_connection", _creating(uvloop.Loop.create_connection))
+
+
+@cache
+def _uvloop() -> Any:
+    """Uvloop where it is installed: code under test may import it later."""
+    try:
+        return import_module("uvloop")
+    except ImportError:
+        return None
+
+
+def _resolving(threaded: Any) -> Any:
+    async def resolve(self: Any, host: str, port: int = 0, family: Any = socket.AF_INET) -> Any:  # noqa: ARG001 - as it is called
+        return await threaded().resolve(host, port, family)
+
+    return resolve
+
+
+async def _looking_up(
+    self: Any,
+    host: Any,
+    port: Any,
+    *,
+    family: int = 0,
+    type: int = 0,  # noqa: A002 - the signature of what it stands for
+    proto: int = 0,
+    flags: int = 0,
+) -> Any:
+    return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
+
+
+def _creating(real: Any) -> Any:
+    async def create_connection(
+        self: Any, factory: Any, host: Any = None, port: Any = None, **more: Any
+    ) -> Any:
+        """Open the socket by Python, and let uvloop have it."""
+        if host is None or more.get("sock") is not None:
+            return await real(self, factory, host, port, **more)
+        family, flags = more.pop("family", 0), more.pop("flags", 0)
+        proto, local = more.pop("proto", 0), more.pop("local_addr", None)
+        for name in ("happy_eyeballs_delay", "interleave", "all_errors"):
+            more.pop(name, None)
+        found = await _looking_up(
+            self, host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
+        )
+        kind, _, number, _, address = found[0]
+        sock = socket.socket(kind, socket.SOCK_STREAM, number)
+        sock.settimeout(0)
+        try:
+            if local is not None:
+                sock.bind(local)
+            await self.sock_connect(sock, address)
+            if more.get("ssl") and more.get("server_hostname") is None:
+                more["server_hostname"] = host
+            return await real(self, factory, sock=sock, **more)
+        except BaseException:
+            sock.close()
+            raise
+
+    return create_connection

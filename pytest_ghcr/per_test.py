@@ -1,0 +1,242 @@
+"""What stands behind one test: its settings, its fake, the takeover, the proxy for subprocesses, and the end of it all.
+
+Fixtures are thin around it. At the end it closes what it has opened and looks whether anything is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ghcr_sim.exchange import Response
+from ghcr_sim.http2 import offered
+from ghcr_sim.proxy import Proxy
+from ghcr_sim.serve import Door
+from ghcr_sim.threads import BACKGROUND, ThreadDoor
+from ghcr_sim.tls import Authority
+from pytest_ghcr.fakes import make_simulator
+from pytest_ghcr.settings import marked, settings_of
+from pytest_ghcr.simulator import Ghcr
+from pytest_ghcr.takeover import HOSTS, Takeover
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterator, Mapping
+
+    from ghcr_sim.assemble import Simulator
+    from ghcr_sim.exchange import Body, Handler, Request
+    from pytest_ghcr.cassettes import GhcrCassette
+
+__all__ = ["MISSED", "Front", "PerTest", "authority"]
+
+_API = "api.github.com"
+
+MISSED: pytest.StashKey[bool] = pytest.StashKey()
+"""Whether a test has asked for what its cassette does not have: then it is run again, and recorded anew."""
+
+
+@cache
+def authority() -> Authority:
+    """The authority of this process; its key is nowhere else."""
+    return Authority.create()
+
+
+@cache
+def _server_tls() -> ssl.SSLContext:
+    return authority().server_context(*HOSTS, alpn=offered())
+
+
+class Front:
+    """All hosts of a takeover: the fake, and a plain word where GitHub's API is asked, which it does not have yet.
+
+    Args:
+        simulator: The fake.
+
+    Attributes:
+        api: What the API was asked: `GET /user`.
+    """
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self.api: list[str] = []
+
+    async def __call__(self, request: Request, body: Body) -> Response:
+        """Answer one request."""
+        if request.authority.partition(":")[0].lower() != _API:
+            return await self._simulator(request, body)
+        self.api.append(f"{request.method} {request.target.partition('?')[0]}")
+        said = b'{"message":"pytest-ghcr has no GitHub API yet: replay a cassette that has recorded it"}'
+        fields = (("content-type", "application/json; charset=utf-8"), ("content-length", str(len(said))))
+        return Response(501, fields, said, by="nobody")
+
+
+class PerTest:
+    """One test's part of the world.
+
+    Args:
+        item: The test.
+        fixture: What `ghcr_config` gives.
+
+    Attributes:
+        settings: What holds for this test.
+        ghcr: Its fake, once there is one.
+        cassette: Its cassette, once there is one.
+        takeover: Its takeover, once there is one.
+        proxy: Its proxy for subprocesses, once there is one.
+        failed: Whether the test has failed.
+
+    Raises:
+        pytest.UsageError: A setting is unknown.
+    """
+
+    def __init__(self, item: pytest.Item, fixture: Mapping[str, Any] | None) -> None:
+        self.item = item
+        self.settings = settings_of(item.config, marked(item), fixture)
+        self.ghcr: Ghcr | None = None
+        self.cassette: GhcrCassette | None = None
+        self.takeover: Takeover | None = None
+        self.proxy: Proxy | None = None
+        self.failed = False
+        self._front: Front | None = None
+        self._folder: Path | None = None
+        self._doors: list[ThreadDoor] = []
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def names(self) -> list[str]:
+        """The fixtures that the test uses, directly or not."""
+        return getattr(self.item, "fixturenames", [])
+
+    @property
+    def beside(self) -> Path:
+        """The folder of the test's file."""
+        return self.item.path.parent
+
+    def folder(self) -> Path:
+        """A folder for this test alone, gone when it ends."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="ghcr-"))
+            self._stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    # -- the fake
+
+    def make_fake(self, base: Simulator | None) -> None:
+        """Make the test's fake.
+
+        Args:
+            base: What it is a fork of; None for an empty one.
+
+        Raises:
+            GhcrSimError, TypeError, ValueError: Its settings make no sense.
+        """
+        self.ghcr = Ghcr(make_simulator(self.settings, self.beside, base))
+
+    @contextlib.contextmanager
+    def fake(self) -> Iterator[Ghcr]:
+        """The test's fake, listening, and taken over if that is wanted."""
+        handle = self.ghcr
+        assert handle is not None
+        with handle.running():
+            over = self.settings.takeover and "ghcr_cassette" not in self.names
+            with self.taken_over(self.front) if over else contextlib.nullcontext():
+                yield handle
+
+    @property
+    def front(self) -> Front:
+        """The fake behind all names."""
+        assert self.ghcr is not None
+        if self._front is None:
+            self._front = Front(self.ghcr.simulator)
+        return self._front
+
+    # -- the real names
+
+    @contextlib.contextmanager
+    def taken_over(self, handler: Handler) -> Iterator[None]:
+        """Lead the real names to a handler, in this process.
+
+        Raises:
+            TakeoverError: Another test of this process has them.
+        """
+        door = ThreadDoor(Door(handler, tls=_server_tls()))
+        self._doors.append(door)
+        with door:
+            self.takeover = Takeover(door.port, authority().pem)
+            with self.takeover:
+                yield
+
+    @contextlib.contextmanager
+    def environment(self, handler: Handler, token: str) -> Iterator[dict[str, str]]:
+        """Lead the real names to a handler, for subprocesses that are given this environment."""
+        from pytest_ghcr.environment import environment_of  # noqa: PLC0415 - few tests run subprocesses
+
+        self.proxy = proxy = Proxy(handler, authority(), frozenset(HOSTS))
+        BACKGROUND.acquire()
+        try:
+            BACKGROUND.run(proxy.__aenter__())
+            try:
+                yield environment_of(self.folder(), proxy.url, authority().pem, token)
+            finally:
+                BACKGROUND.run(proxy.__aexit__(None, None, None))
+        finally:
+            BACKGROUND.release()
+
+    def records(self, target: Path) -> bool:
+        """Whether a cassette is to be recorded, by the option, and by what a first try has shown."""
+        match self.settings.record:
+            case "all":
+                return True
+            case "once":
+                return not target.exists()
+            case "new":
+                return not target.exists() or self.item.stash.get(MISSED, False)
+        return False
+
+    # -- the end
+
+    @property
+    def strays(self) -> list[str]:
+        """What was wanted and is not let out."""
+        wanted = [] if self.takeover is None else list(self.takeover.strays)
+        return wanted + ([] if self.proxy is None else list(self.proxy.refused))
+
+    @property
+    def notes(self) -> list[str]:
+        """What else may explain a failure."""
+        asked = [] if self._front is None else self._front.api
+        return [f"api.github.com was asked {each}, and is not there yet" for each in asked]
+
+    def close(self) -> list[str]:
+        """Close everything.
+
+        Returns:
+            What is wrong, each in words: strays, and what is left.
+        """
+        self._stack.close()
+        problems = []
+        if self.strays:
+            wanted = ", ".join(dict.fromkeys(self.strays))
+            problems.append(
+                f"the test wanted {wanted}, which a takeover does not let out: answer it by a mock, or seed the fake "
+                "with what it was to give"
+            )
+        return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
+
+    def _left(self) -> list[str]:
+        """What is left, in words."""
+        left = [] if self.takeover is None else self.takeover.residue()
+        if self._folder is not None and self._folder.exists():
+            left.append(str(self._folder))
+        left += [each.url for each in self._doors if each.listening]
+        if self.ghcr is not None and self.ghcr.listening:
+            left.append(self.ghcr.url)
+        names = [each.name for each in threading.enumerate() if each.name == BACKGROUND.name]
+        return left + (["a second background thread"] if len(names) > 1 else [])

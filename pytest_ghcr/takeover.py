@@ -1,0 +1,284 @@
+"""`https://ghcr.io` leads to the fake, in this process, and every other name leads nowhere.
+
+Names are looked up, connections opened and TLS begun by a few functions of `socket` and `ssl` that everything in Python
+uses; while a takeover is on, those are ours. A name that is taken over gets an address that nobody else has, a
+connection to that address is one to the fake's port, and TLS to that name trusts the test's authority. Everything is
+put back at the end. It serves nothing and knows no registry. What has sockets of its own, outside of Python, is not
+reached: subprocesses (see `environment`), curl's and gRPC's libraries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import os
+import socket
+import ssl
+import threading
+from typing import TYPE_CHECKING, Any, Self
+
+from pytest_ghcr.patches import Patches, patch_libraries
+from pytest_ghcr.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+__all__ = ["HOSTS", "Takeover", "TakeoverError"]
+
+HOSTS = ("ghcr.io", "pkg-containers.githubusercontent.com", "api.github.com")
+"""The names that are taken over."""
+
+HTTPS = 443
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_LOOPBACK_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
+_OURS = "ghcr-sim"
+"""What the names of the fake's own threads begin with: they reach the real world, to record it."""
+
+
+class TakeoverError(RuntimeError):
+    """A takeover cannot begin."""
+
+
+class _Names:
+    """The addresses that stand for names: of a network that nobody routes, and no two alike in a process."""
+
+    _lock = threading.Lock()
+    _last = 0
+
+    @classmethod
+    def take(cls) -> str:
+        """One more address on loopback: who gets past us finds nothing there."""
+        with cls._lock:
+            cls._last = cls._last % 0xFFFF + 1
+            return f"127.71.{cls._last >> 8}.{cls._last & 0xFF}"
+
+
+class Takeover:
+    """A takeover of this process, for as long as the block runs; one at a time.
+
+    Args:
+        port: Where the fake speaks TLS, on 127.0.0.1.
+        authority: The PEM of who has signed the fake's certificate.
+        hosts: The names that lead there.
+
+    Attributes:
+        strays: What else was wanted: `example.com:443`, in order.
+
+    Raises:
+        TakeoverError: Another one is on in this process.
+    """
+
+    _active: Takeover | None = None
+    _guard = threading.Lock()
+
+    def __init__(self, port: int, authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
+        self.strays: list[str] = []
+        self._port = port
+        self._addresses = {host: _Names.take() for host in hosts}
+        self._hosts = {address: host for host, address in self._addresses.items()}
+        self._trust = Trust(authority.decode())
+        self._patches = Patches()
+        self._environment: dict[str, str] = {}
+
+    # -- on and off
+
+    def __enter__(self) -> Self:
+        with Takeover._guard:
+            if Takeover._active is not None:
+                raise TakeoverError(
+                    "https://ghcr.io is taken over by another test of this process already: tests in threads share one "
+                    "network, so run them in processes (pytest -n auto), or give them ghcr.url"
+                )
+            Takeover._active = self
+        self._leave_proxies()
+        socket_class = _plain_socket()
+        patch = self._patches.set
+        patch(socket, "getaddrinfo", self._getaddrinfo)
+        patch(socket, "gethostbyname", self._gethostbyname)
+        patch(socket, "gethostbyname_ex", lambda name: (name, [], [self._gethostbyname(name)]))
+        patch(socket_class, "connect", self._connecting(socket_class.connect))
+        patch(socket_class, "connect_ex", self._connecting_ex(socket_class.connect_ex))
+        patch(socket_class, "sendto", self._sending(socket_class.sendto))
+        patch(ssl.SSLContext, "wrap_socket", self._wrapping(ssl.SSLContext.wrap_socket))
+        patch(ssl.SSLContext, "wrap_bio", self._wrapping_bio(ssl.SSLContext.wrap_bio))
+        patch(ssl.SSLContext, "set_alpn_protocols", self._trust.noting(ssl.SSLContext.set_alpn_protocols))
+        patch_libraries(self._patches)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._patches.undo()
+        self._return_proxies()
+        Takeover._active = None
+
+    def residue(self) -> list[str]:
+        """What was not put back, in words; empty where all was."""
+        return self._patches.left() + [
+            f"os.environ[{name!r}]"
+            for name, value in self._environment.items()
+            if os.environ.get(name) != value
+        ]
+
+    def _leave_proxies(self) -> None:
+        """No proxy stands between code and fake."""
+        for name in list(os.environ):
+            if name.lower() in _PROXIES:
+                self._environment[name] = os.environ.pop(name)
+        os.environ["NO_PROXY"] = "*"
+
+    def _return_proxies(self) -> None:
+        if os.environ.get("NO_PROXY") == "*":
+            del os.environ["NO_PROXY"]
+        os.environ.update(self._environment)
+
+    # -- names
+
+    def _getaddrinfo(  # noqa: PLR0917 - the signature of what it stands for
+        self,
+        host: Any,
+        port: Any,
+        family: int = 0,
+        type: int = 0,  # noqa: A002 - the same
+        proto: int = 0,
+        flags: int = 0,
+    ) -> Any:
+        real = self._patches.real(socket, "getaddrinfo")
+        if _is_ours():
+            return real(host, port, family, type, proto, flags)
+        name = _name(host)
+        if name in self._addresses:
+            if family not in {socket.AF_UNSPEC, socket.AF_INET}:
+                raise socket.gaierror(socket.EAI_NONAME, f"{name} has IPv4 addresses only here")
+            return real(self._addresses[name], port, socket.AF_INET, type, proto, 0)
+        if _is_address(name) or name in _LOOPBACK_NAMES:
+            return real(host, port, family, type, proto, flags)
+        raise socket.gaierror(socket.EAI_NONAME, self._stray(name, port))
+
+    def _gethostbyname(self, hostname: str) -> str:
+        found: list[Any] = self._getaddrinfo(hostname, None, socket.AF_INET, socket.SOCK_STREAM)
+        return str(found[0][4][0])
+
+    def _stray(self, host: str, port: object) -> str:
+        """Take note of a name that is not let out; what to say of it."""
+        what = host if port in {None, 0, ""} else f"{host}:{port}"
+        self.strays.append(what)
+        mine = ", ".join(self._addresses)
+        return f"{what} is not let out: takeover=True leads {mine} to the fake, and every other name nowhere"
+
+    # -- connections
+
+    def _place(self, sock: socket.socket, address: Any) -> Any:
+        """Where a connection really goes.
+
+        Raises:
+            OSError: Nowhere.
+        """
+        if (
+            sock.family not in {socket.AF_INET, socket.AF_INET6}
+            or not isinstance(address, tuple)
+            or _is_ours()
+        ):
+            return address
+        name = _name(address[0])
+        host = self._hosts.get(name, name if name in self._addresses else None)
+        if host is not None:
+            if address[1] == HTTPS:
+                return ("127.0.0.1", self._port)
+            raise OSError(
+                errno.ECONNREFUSED, f"{host}:{address[1]} is not served: the fake has {host}:{HTTPS}"
+            )
+        if name in _LOOPBACK_NAMES or _is_loopback(name):
+            return address
+        raise OSError(errno.ENETUNREACH, self._stray(name, address[1]))
+
+    def _connecting(self, real: Any) -> Any:
+        def connect(sock: socket.socket, address: Any) -> Any:
+            return real(sock, self._place(sock, address))
+
+        return connect
+
+    def _connecting_ex(self, real: Any) -> Any:
+        def connect_ex(sock: socket.socket, address: Any) -> Any:
+            try:
+                return real(sock, self._place(sock, address))
+            except OSError as error:
+                if error.errno in {errno.ENETUNREACH, errno.ECONNREFUSED}:
+                    return error.errno
+                raise
+
+        return connect_ex
+
+    def _sending(self, real: Any) -> Any:
+        def sendto(sock: socket.socket, data: Any, *rest: Any) -> Any:
+            return real(sock, data, *rest[:-1], self._place(sock, rest[-1])) if rest else real(sock, data)
+
+        return sendto
+
+    # -- TLS
+
+    def _wrapping(self, real: Any) -> Any:
+        def wrap_socket(context: ssl.SSLContext, sock: socket.socket, *args: Any, **more: Any) -> Any:
+            name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
+            if not more.get("server_side") and self._leads_here(name, sock):
+                more.pop("session", None)
+                context = self._trust.context(context)
+            return real(context, sock, *args, **more)
+
+        return wrap_socket
+
+    def _wrapping_bio(self, real: Any) -> Any:
+        def wrap_bio(context: ssl.SSLContext, *args: Any, **more: Any) -> Any:
+            name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
+            if not more.get("server_side") and _name(name) in self._addresses and not _is_ours():
+                more.pop("session", None)
+                context = self._trust.context(context)
+            return real(context, *args, **more)
+
+        return wrap_bio
+
+    def _leads_here(self, name: Any, sock: socket.socket) -> bool:
+        """Whether TLS is begun with the fake; who checks no name says none."""
+        if _is_ours():
+            return False
+        if name:
+            return _name(name) in self._addresses
+        with contextlib.suppress(OSError, IndexError):
+            return bool(sock.getpeername()[1] == self._port)
+        return False
+
+
+def _plain_socket() -> Any:
+    """The class of all Python sockets, also where another plugin has put one of its own in its place."""
+    return next(each for each in socket.socket.__mro__ if each.__module__ == "socket")
+
+
+def _is_ours() -> bool:
+    """Whether this is a thread of the fake."""
+    return threading.current_thread().name.startswith(_OURS)
+
+
+def _name(host: Any) -> str:
+    """A host's name as it is compared."""
+    if host is None:
+        return ""
+    text = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)
+    return text.rstrip(".").partition("%")[0].lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        found = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return found.is_loopback or found.is_unspecified

@@ -1,0 +1,67 @@
+"""A context for TLS that is like another one and trusts the test's authority, too: the other one stays as it is.
+
+What a context was told to offer by ALPN cannot be read from it; it is noted when it is told, and is HTTP/1.1 where
+nobody has seen that. Source: Python's `ssl`.
+"""
+
+from __future__ import annotations
+
+import ssl
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Trust"]
+
+_ALIKE = ("verify_flags", "options", "minimum_version", "maximum_version", "post_handshake_auth")
+
+
+class Trust:
+    """Copies of contexts, one for each.
+
+    Args:
+        authority: The certificate that they trust, as PEM.
+    """
+
+    def __init__(self, authority: str) -> None:
+        self._authority = authority
+        self._copies: weakref.WeakKeyDictionary[ssl.SSLContext, ssl.SSLContext] = weakref.WeakKeyDictionary()
+        self._offered: weakref.WeakKeyDictionary[ssl.SSLContext, list[str]] = weakref.WeakKeyDictionary()
+
+    def context(self, original: ssl.SSLContext) -> ssl.SSLContext:
+        """What is used in place of a context: as strict as that."""
+        copy = self._copies.get(original)
+        if copy is None:
+            copy = self._copies[original] = self._copy(original)
+        if copy.verify_mode != original.verify_mode or copy.check_hostname != original.check_hostname:
+            copy.check_hostname = False
+            copy.verify_mode = original.verify_mode
+            copy.check_hostname = original.check_hostname
+        return copy
+
+    def _copy(self, original: ssl.SSLContext) -> ssl.SSLContext:
+        copy = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        copy.check_hostname = False
+        copy.verify_mode = original.verify_mode
+        copy.check_hostname = original.check_hostname
+        for name in _ALIKE:
+            setattr(copy, name, getattr(original, name))
+        copy.sslsocket_class = original.sslsocket_class
+        copy.sslobject_class = original.sslobject_class
+        copy.load_verify_locations(cadata=self._authority)
+        copy.set_alpn_protocols(self._offered.get(original, ["http/1.1"]))
+        return copy
+
+    def noting(self, real: Any) -> Any:
+        """`SSLContext.set_alpn_protocols`, which takes note."""
+
+        def set_alpn_protocols(context: ssl.SSLContext, protocols: Iterable[str]) -> None:
+            offered = list(protocols)
+            real(context, offered)
+            if context not in self._copies.values():
+                self._offered[context] = offered
+                self._copies.pop(context, None)
+
+        return set_alpn_protocols

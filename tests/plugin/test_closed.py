@@ -1,0 +1,148 @@
+"""A takeover closes the network: what goes elsewhere fails its test with the name that it wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+STRAYS = {
+    "a name": ("socket.create_connection(('example.com', 443), timeout=1)", "example.com:443"),
+    "an address": ("socket.create_connection(('192.0.2.7', 443), timeout=1)", "192.0.2.7:443"),
+    "IPv6": ("socket.socket(socket.AF_INET6).connect(('2001:db8::1', 443))", "2001:db8::1:443"),
+    "a look-up": ("socket.gethostbyname('example.com')", "example.com"),
+    "a datagram": (
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.7', 53))",
+        "192.0.2.7:53",
+    ),
+    "requests": ("requests.get('https://example.com/', timeout=1)", "example.com:443"),
+}
+
+
+@pytest.mark.parametrize(("line", "name"), STRAYS.values(), ids=STRAYS)
+def test_a_stray_request_fails_its_test(user, line, name) -> None:
+    """Also where the code under test swallows the error."""
+    done = user(
+        f"""
+        import contextlib, gc, pytest, requests, socket
+
+        @pytest.mark.ghcr(takeover=True)
+        @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+        def test_it():
+            with contextlib.suppress(OSError):
+                {line}
+            gc.collect()
+        """
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines([f"*the test wanted {name}, which a takeover does not let out*"])
+    done.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_the_error_says_why(user) -> None:
+    """Where nobody swallows it, it names what is let out."""
+    done = user(
+        """
+        import pytest, urllib.request
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            urllib.request.urlopen("https://registry.example/v2/")
+        """
+    )
+    done.assert_outcomes(failed=1, errors=1)
+    done.stdout.fnmatch_lines(["*registry.example:443 is not let out: takeover=True leads ghcr.io, *"])
+
+
+def test_everything_is_put_back(user) -> None:
+    """After the test nothing is patched, the environment is what it was, and no thread or file is left."""
+    done = user(
+        """
+        import os, socket, ssl, tempfile, threading
+        import pytest
+
+        def state():
+            return (
+                socket.getaddrinfo, socket.gethostbyname, socket.gethostbyname_ex, dict(vars(socket.socket)),
+                ssl.SSLContext.wrap_socket, ssl.SSLContext.wrap_bio, ssl.SSLContext.set_alpn_protocols,
+                {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"},
+                [each for each in os.listdir(tempfile.gettempdir()) if each.startswith("ghcr-")],
+                sorted(each.name for each in threading.enumerate()),
+            )
+
+        @pytest.fixture(scope="module")
+        def before(_ghcr_background):
+            return state()
+
+        def test_first(before):
+            pass
+
+        @pytest.mark.ghcr(takeover=True)
+        @pytest.mark.parametrize("wrong", [False, True])
+        def test_it(before, ghcr_env, wrong):
+            assert state() != before
+            assert not wrong
+
+        def test_after(before):
+            assert state() == before
+        """,
+        "-p",
+        "no:randomly",
+        apart=True,
+    )
+    done.assert_outcomes(passed=3, failed=1)
+
+
+def test_what_is_left_is_told(user) -> None:
+    """The plugin looks itself, and says what it has left behind."""
+    done = user(
+        """
+        import pytest
+        from pytest_ghcr.patches import Patches
+
+        Patches.undo = lambda self: None
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            pass
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*pytest-ghcr has left socket.getaddrinfo behind: please report it*"])
+
+
+def test_api_is_answered_in_words(user) -> None:
+    """GitHub's API leads to the fake as well, which says that it has none yet."""
+    done = user(
+        """
+        import pytest, requests
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            got = requests.get("https://api.github.com/user/packages", timeout=5)
+            assert (got.status_code, "no GitHub API yet" in got.json()["message"]) == (501, True)
+        """
+    )
+    done.assert_outcomes(passed=1)
+
+
+def test_a_fork_says_so(user) -> None:
+    """A child of a fork cannot start or stop what runs in its parent's thread, and is told."""
+    done = user(
+        """
+        import os
+
+        def test_it(ghcr):
+            reader, writer = os.pipe()
+            child = os.fork()
+            if not child:
+                try:
+                    ghcr._server.stop()
+                except RuntimeError as error:
+                    os.write(writer, str(error).encode())
+                os._exit(0)
+            os.waitpid(child, 0)
+            assert b"the process that this one was forked from" in os.read(reader, 500)
+            os.close(reader), os.close(writer)
+        """
+    )
+    done.assert_outcomes(passed=1)

@@ -1,0 +1,239 @@
+"""The fixtures beside `ghcr`: the session's fake, clock, client and cassette."""
+
+from __future__ import annotations
+
+import pytest
+
+SESSION = """
+import pytest
+
+@pytest.fixture(scope="session", autouse=True)
+def seeded(ghcr_session):
+    for number in range(20):
+        ghcr_session.seed(f"acme/app{number}:v1")
+"""
+
+
+def test_each_test_has_a_fork_of_the_session(user) -> None:
+    """The same content and token, and what one test changes no other one sees."""
+    done = user(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(ghcr, ghcr_session, number):
+            assert len(ghcr.simulator.store.names()) == 20
+            ghcr.seed("acme/mine:v1")
+            assert len(ghcr.simulator.store.names()) == 21
+            assert len(ghcr_session.simulator.store.names()) == 20
+            assert ghcr.token == ghcr_session.token
+            assert ghcr.url != ghcr_session.url
+            assert ghcr.requests() == []
+
+        @pytest.mark.ghcr(seed="acme/more:v1", profile="oci")
+        def test_a_marker_counts_for_the_fork(ghcr):
+            assert len(ghcr.simulator.store.names()) == 21
+            assert ghcr.simulator.profile.name == "oci"
+        """,
+        conftest=SESSION,
+    )
+    done.assert_outcomes(passed=4)
+
+
+def test_without_the_session_it_is_empty(user) -> None:
+    """Who does not use it, by whatever fixture, gets an empty fake in every order of tests."""
+    done = user(
+        """
+        def test_one(ghcr_session):
+            ghcr_session.seed("acme/app:v1")
+
+        def test_two(ghcr):
+            assert ghcr.simulator.store.names() == []
+        """
+    )
+    done.assert_outcomes(passed=2)
+
+
+def test_the_clock_is_the_fakes(user) -> None:
+    """What it is moved on by, the fake's time is later."""
+    done = user(
+        """
+        def test_it(ghcr, ghcr_clock):
+            before = ghcr.clock.now()
+            ghcr_clock.advance(3600)
+            assert 3600 <= ghcr.clock.now() - before < 3700
+        """
+    )
+    done.assert_outcomes(passed=1)
+
+
+CLIENT = """
+import asyncio, pytest
+from ghcr_client import GhcrClient, SyncGhcrClient
+
+def test_without_a_loop(ghcr, ghcr_client):
+    ghcr.seed("acme/app:v1")
+    assert isinstance(ghcr_client, SyncGhcrClient)
+    assert ghcr_client.list_tags("acme/app") == ["v1"]
+    assert ghcr_client.tag_digest("ghcr.io/acme/app:v1") == ghcr_client.pull_manifest("acme/app:v1").digest
+
+{mark}
+async def test_in_a_loop({more}ghcr, ghcr_client):
+    ghcr.seed("acme/app:v1")
+    assert isinstance(ghcr_client, GhcrClient)
+    assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+class TestIt:
+    {mark}
+    async def test_a_method({more_self}ghcr, ghcr_client):
+        ghcr.seed("acme/app:v1")
+        assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+@pytest.mark.ghcr(takeover=True)
+{mark}
+async def test_by_the_real_name({more}ghcr, ghcr_client):
+    ghcr.seed("acme/app:v1")
+    assert await ghcr_client.list_tags("ghcr.io/acme/app") == ["v1"]
+    assert "ghcr.io" not in ghcr_client.config.endpoints
+"""
+
+LOOPS = {
+    "anyio": (
+        "@pytest.mark.anyio",
+        "anyio_backend, ",
+        "\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n",
+    ),
+    "pytest-asyncio": ("@pytest.mark.asyncio", "", ""),
+}
+
+
+@pytest.mark.parametrize("plugin", LOOPS)
+def test_a_client_in_every_kind_of_test(user, plugin) -> None:
+    """Sync, a coroutine, a method, and by a takeover; open while the test runs, and closed in the test's own loop."""
+    pytest.importorskip(plugin.replace("-", "_"))
+    mark, more, fixtures = LOOPS[plugin]
+    source = CLIENT.format(mark=mark, more=more, more_self="self, " + more) + fixtures
+    ini = "asyncio_default_fixture_loop_scope = function" if plugin == "pytest-asyncio" else ""
+    done = user(source, apart=True, ini=ini)
+    done.assert_outcomes(passed=4)
+
+
+CASSETTE = """
+import pytest
+
+@pytest.mark.ghcr(cassette="list_tags")
+def test_it(ghcr_cassette, ghcr_client):
+    assert ghcr_cassette.mode == "replay"
+    assert repr(ghcr_cassette).startswith("<GhcrCassette list_tags.jsonl, replay at http://127.0.0.1:")
+    {body}
+"""
+
+
+def test_a_cassette_is_replayed(user) -> None:
+    """A shipped one, by its name; what it does not have is a miss, in words, and fails the test."""
+    done = user(
+        CASSETTE.format(body="assert ghcr_client.list_tags(REPO)").replace("REPO", repr(_repository()))
+    )
+    done.assert_outcomes(passed=1)
+    done = user(
+        CASSETTE.format(body="\n    with pytest.raises(Exception): ghcr_client.list_tags('acme/other')")
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*no answer on cassette for *acme/other*"])
+    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+
+
+def _repository() -> str:
+    import ghcr_fixtures  # noqa: PLC0415 - it is asked once
+
+    from ghcr_sim.cassette import load  # noqa: PLC0415 - the same
+
+    exchanges = load(ghcr_fixtures.path("cassettes/list_tags.jsonl")).exchanges
+    return next(each.repository for each in exchanges if each.operation == "tags.list")
+
+
+def test_a_cassette_by_the_real_name(user) -> None:
+    """With a takeover https://ghcr.io is the cassette, and `ghcr` stays what it is."""
+    done = user(
+        """
+        import pytest, requests
+
+        @pytest.mark.ghcr(cassette="list_tags", takeover=True)
+        def test_it(ghcr_cassette, ghcr):
+            assert (ghcr_cassette.url, ghcr_cassette.host) == ("https://ghcr.io", "ghcr.io")
+            token = requests.get("https://ghcr.io/token?scope=repository:REPO:pull", timeout=5)
+            print([r.operation for r in ghcr_cassette.requests()], ghcr_cassette.report.summary())
+            assert ghcr.requests() == []
+        """.replace("REPO", _repository()),
+        "-s",
+    )
+    done.stdout.fnmatch_lines(["*token.get*"])
+
+
+def test_a_cassette_that_is_not_there(user) -> None:
+    """One line that says how to record it."""
+    done = user("def test_it(ghcr_cassette): pass")
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(
+        ["*cassettes/test_user/test_it.jsonl*there is no such cassette*--ghcr-record=once*"]
+    )
+    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+
+
+RECORD = """
+import os, pytest
+
+TAGS = os.environ["TAGS"].split()
+
+def test_it(ghcr_cassette, ghcr_client):
+    print("mode:", ghcr_cassette.mode)
+    for each in TAGS:
+        assert ghcr_client.tag_digest(f"ghcr.io/acme/app:{each}")
+"""
+
+
+@pytest.fixture
+def real(ghcr, monkeypatch):
+    """A registry in the place of the real one, by whose name it is recorded."""
+    for tag in ("v1", "v2"):
+        ghcr.seed(f"acme/app:{tag}", visibility="public")
+    monkeypatch.setenv("GHCR_SIM_UPSTREAM", ghcr.url)
+    monkeypatch.setenv("GHCR_TOKEN", ghcr.token)
+    monkeypatch.setenv("TAGS", "v1")
+    return ghcr
+
+
+def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
+    """`once`, then replays with the registry gone; `new` records what has become more; `all` records anew."""
+
+    def mode(words, tags="v1", **outcomes):
+        monkeypatch.setenv("TAGS", tags)
+        before = len(real.requests())
+        done = user(RECORD, "-s", *words)
+        done.assert_outcomes(**outcomes)
+        modes = [line.partition("mode: ")[2] for line in done.outlines if "mode: " in line]
+        return modes, len(real.requests()) > before
+
+    path = pytester.path / "cassettes/test_user/test_it.jsonl"
+    assert mode(["--ghcr-record=once"], passed=1) == (["record"], True)
+    assert path.exists()
+    assert mode([], passed=1) == (["replay"], False)
+    assert mode(["--ghcr-record=once"], passed=1) == (["replay"], False)
+    assert mode(["--ghcr-record=new"], passed=1) == (["replay"], False)
+    first = path.read_text()
+    assert mode([], "v1 v2", failed=1, errors=1) == (["replay"], False)
+    assert mode(["--ghcr-record=new"], "v1 v2", passed=1) == (["replay", "record"], True)
+    assert len(path.read_text()) > len(first)
+    assert mode(["--ghcr-record=all"], passed=1) == (["record"], True)
+    whole = path.read_text()
+    assert mode(["--ghcr-live"], "v1 v2", passed=1) == (["live"], True)
+    assert path.read_text() == whole
+    assert real.token not in whole
+    assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
+
+
+def test_a_failing_test_records_nothing(user, real, pytester) -> None:
+    """The old cassette stays as it was."""
+    done = user(RECORD + "    assert False\n", "--ghcr-record=all")
+    done.assert_outcomes(failed=1)
+    assert not list((pytester.path / "cassettes").rglob("*.jsonl*"))

@@ -1,0 +1,217 @@
+"""Marker, options, ini values and `ghcr_config`: who decides, and what is said of a wrong name."""
+
+from __future__ import annotations
+
+import pytest
+
+PROFILE = """
+import pytest
+
+{marker}
+def test_it(ghcr):
+    print("profile:", ghcr.simulator.profile.name)
+"""
+
+CONFTEST = """
+import pytest
+
+@pytest.fixture(scope="session")
+def ghcr_config():
+    return {"profile": %r}
+"""
+
+OCI = "@pytest.mark.ghcr(profile='oci')"
+INI = {"ini": "ghcr_profile = oci"}
+
+SOURCES = {
+    "nothing": ((), "", {}, "ghcr"),
+    "ini": ((), "", INI, "oci"),
+    "the fixture, before ini": ((), "", {**INI, "conftest": CONFTEST % "ghcr"}, "ghcr"),
+    "the marker, before the fixture": ((), OCI, {"conftest": CONFTEST % "ghcr"}, "oci"),
+    "the command line, before the marker": (
+        ("--ghcr-profile=ghcr",),
+        OCI,
+        {**INI, "conftest": CONFTEST % "oci"},
+        "ghcr",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "marker", "files", "profile"), SOURCES.values(), ids=SOURCES)
+def test_who_decides(user, words, marker, files, profile) -> None:
+    """Command line, marker, fixture, ini file, default."""
+    done = user(PROFILE.format(marker=marker), "-s", *words, **files)
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines([f"*profile: {profile}*"])
+
+
+def test_markers_add_up(user) -> None:
+    """The nearest marker has the last word, argument by argument."""
+    done = user(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.ghcr(profile="oci", seed="acme/one:v1")
+
+        @pytest.mark.ghcr(seed={"acme/two:v1": {"platforms": ["linux/amd64", "linux/arm64"]}, "acme/three:v1": None})
+        class TestIt:
+            def test_it(self, ghcr):
+                assert ghcr.simulator.profile.name == "oci"
+                found = [ghcr.simulator.package(f"acme/{each}") for each in ("one", "two", "three")]
+                assert [each is not None for each in found] == [False, True, True]
+        """
+    )
+    done.assert_outcomes(passed=1)
+
+
+def test_what_can_be_seeded(user, pytester) -> None:
+    """References, several of them, recipes, archives beside the test, and seeds that are shipped."""
+    pytester.mkdir("data")
+    done = user(
+        """
+        import pytest, shutil
+        from pathlib import Path
+        import ghcr_fixtures
+
+        shutil.copy(ghcr_fixtures.path("seeds/hello.tar"), Path(__file__).parent / "data" / "mine.tar")
+
+        @pytest.mark.parametrize("number", [1])
+        @pytest.mark.ghcr(seed=["acme/app:v1", "acme/app:v2"])
+        def test_references(ghcr, number):
+            assert all(ghcr.simulator.store.manifest("acme/app", each) for each in ("v1", "v2"))
+
+        @pytest.mark.ghcr(seed="hello.tar")
+        def test_a_shipped_one(ghcr):
+            assert ghcr.simulator.store.names() == ["acme/hello"]
+
+        @pytest.mark.ghcr(seed=Path("data/mine.tar"))
+        def test_a_path_beside_the_test(ghcr):
+            assert ghcr.simulator.store.names() == ["acme/hello"]
+        """
+    )
+    done.assert_outcomes(passed=3)
+
+
+def test_who_exists(user, pytester) -> None:
+    """A credentials file beside the test, or credentials: exactly those, then."""
+    pytester.makefile(".toml", who='[[credential]]\nlogin = "ada"\ntoken = "ghp_ada"\n')
+    done = user(
+        """
+        import base64, pytest, urllib.error, urllib.request
+        from ghcr_sim.auth import Credential
+
+        def status(ghcr, token):
+            login = base64.b64encode(f"x:{token}".encode()).decode()
+            url = ghcr.url + "/token?scope=repository:acme/app:pull"
+            asked = urllib.request.Request(url, headers={"Authorization": f"Basic {login}"})
+            try:
+                with urllib.request.urlopen(asked) as answer:
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                error.close()
+                return error.code
+
+        @pytest.mark.ghcr(credentials="who.toml")
+        def test_a_file(ghcr):
+            assert (status(ghcr, "ghp_ada"), status(ghcr, "ghp_bob"), ghcr.token) == (200, 403, "")
+
+        @pytest.mark.ghcr(credentials=[Credential("ada", "ghp_ada"), {"login": "bob", "token": "ghp_bob"}])
+        def test_several(ghcr):
+            assert (status(ghcr, "ghp_ada"), status(ghcr, "ghp_bob"), status(ghcr, "ghp_eve")) == (200, 200, 403)
+        """
+    )
+    done.assert_outcomes(passed=2)
+
+
+WRONG = {
+    "a positional argument": (
+        "@pytest.mark.ghcr('acme/app:v1')",
+        "*takes its arguments by name, such as seed='acme/app:v1'*",
+    ),
+    "an unknown argument": (
+        "@pytest.mark.ghcr(profil='oci')",
+        "*@pytest.mark.ghcr has no argument 'profil' (did you mean 'profile'?): it takes profile, seed, *",
+    ),
+    "an argument unlike any": ("@pytest.mark.ghcr(x=1)", "*has no argument 'x': it takes profile, seed, *"),
+    "takeover that is no switch": ("@pytest.mark.ghcr(takeover='yes')", "*takeover is True or False*"),
+    "an unknown profile": ("@pytest.mark.ghcr(profile='docker')", "*docker*"),
+    "a seed that is none": ("@pytest.mark.ghcr(seed=[3])", "*seed=3 is no reference (acme/app:v1)*"),
+    "credentials that are not there": (
+        "@pytest.mark.ghcr(credentials='no.toml')",
+        "*cannot read the credentials file*",
+    ),
+}
+
+
+@pytest.mark.parametrize(("marker", "line"), WRONG.values(), ids=WRONG)
+def test_a_wrong_marker(user, marker, line) -> None:
+    """An error of its test, and of no other one; in one line that says what to write."""
+    done = user(
+        f"""
+        import pytest
+
+        {marker}
+        def test_it(ghcr):
+            pass
+
+        def test_other(ghcr):
+            pass
+        """,
+        "--strict-markers",
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines([line])
+    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+
+
+def test_a_wrong_setting(user) -> None:
+    """A key of `ghcr_config`, or a value of the ini file."""
+    done = user("def test_it(ghcr): pass", conftest=(CONFTEST % "oci").replace("profile", "profiles"))
+    done.stdout.fnmatch_lines(["*ghcr_config has no setting 'profiles' (did you mean 'profile'?)*"])
+    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+
+
+def test_a_wrong_ini_value(user) -> None:
+    """A mode of recording that is none."""
+    done = user("def test_it(ghcr): pass", ini="ghcr_record = sometimes")
+    done.stdout.fnmatch_lines(["*ghcr_record is 'sometimes', but has to be one of none, once, new, all*"])
+    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+
+
+def test_a_wrong_scope(user) -> None:
+    """Pytest's own error, and what to use in its place."""
+    done = user(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def wide(ghcr): pass
+
+        def test_it(wide): pass
+        """
+    )
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(
+        ["*a fixture of a wider scope takes ghcr_session, and each test's ghcr is then a fork*"]
+    )
+
+
+def test_it_is_all_shown(user) -> None:
+    """`--markers`, `--help` and `--fixtures` say what there is."""
+    done = user("", "--markers")
+    done.stdout.fnmatch_lines(
+        ["@pytest.mark.ghcr(*profile=None, seed=None, *): what this test's ghcr.io is like: *"]
+    )
+    done = user("", "--help")
+    done.stdout.fnmatch_lines(
+        [
+            "*--ghcr-record={none,once,new,all}",
+            "*--ghcr-live*",
+            "*--ghcr-profile=NAME*",
+            "*--ghcr-report=PATH*",
+        ]
+    )
+    done.stdout.fnmatch_lines(["*ghcr_record (string):*"])
+    done = user("", "--fixtures")
+    names = ["ghcr_config", "ghcr_session", "ghcr", "ghcr_clock", "ghcr_cassette", "ghcr_env", "ghcr_client"]
+    done.stdout.fnmatch_lines([f"{each} *-- *plugin.py:*" for each in names])
