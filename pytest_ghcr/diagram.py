@@ -10,13 +10,14 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from ghcr_sim.journal import printable
-from pytest_ghcr.showing import TIMES, by_told, bytes_told, middle, runs, status_told, time_told, what
+from pytest_ghcr.folding import fold, last
+from pytest_ghcr.showing import by_told, bytes_told, middle, repeat_told, status_told, time_told, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from ghcr_sim.journal import Record
-    from pytest_ghcr.showing import Run
+    from pytest_ghcr.folding import Round, Run
 
 __all__ = ["MOST", "diagram"]
 
@@ -33,6 +34,7 @@ _LANES = {
 
 _CLIENT, _LABEL, _PITCH, _EDGE = 64, 396, 126, 66
 _BOX_W, _BOX_H, _TOP, _ROW = 116, 38, 60, 46
+_TAB, _AFTER = 20, 8
 _LETTERS = 50
 """How many letters fit between the client and the next."""
 
@@ -53,31 +55,57 @@ def diagram(records: Sequence[Record], *, earlier: int = 0, most: int = MOST) ->
     Args:
         records: What was asked, oldest first.
         earlier: How many came before them.
-        most: How many pairs of arrows to draw; equal requests that follow each other are one.
+        most: How many pairs of arrows to draw; equal requests or rounds that follow each other are one.
 
     Returns:
         `<svg>` elements, one below the other.
     """
-    folded = runs(records)
-    shown = folded[-most:]
-    left = earlier + sum(each.times for each in folded[: len(folded) - len(shown)])
+    folded = fold(records)
+    shown = last(folded, most)
+    left = earlier + sum(each.requests for each in folded[: len(folded) - len(shown)])
     sheet = _sheet(shown)
-    panels = [shown[start : start + _PANEL] for start in range(0, len(shown), _PANEL)]
-    return "".join(_panel(each, sheet, 0 if index else left) for index, each in enumerate(panels))
+    return "".join(_panel(each, sheet, 0 if index else left) for index, each in enumerate(_panels(shown)))
 
 
-def _panel(shown: Sequence[Run], sheet: _Sheet, left: int) -> str:
+def _panels(shown: Sequence[Round]) -> list[list[Round]]:
+    panels: list[list[Round]] = []
+    rows = _PANEL
+    for each in shown:
+        rows += len(each.runs)
+        if rows > _PANEL:
+            panels.append([])
+            rows = len(each.runs)
+        panels[-1].append(each)
+    return panels
+
+
+def _panel(shown: Sequence[Round], sheet: _Sheet, left: int) -> str:
     """A sheet of arrows below the names of everybody."""
-    width, height = sheet.width, _TOP + len(shown) * _ROW + 4
-    body = [_boxes(sheet), _lifelines(sheet, height)]
+    body, y = [], _TOP
     if left:
         told = f"{left:,} earlier request{'s' if left > 1 else ''} not shown"
         body.append(f'<text class="left" x="{_CLIENT + 10}" y="{_TOP - 5}">{told}</text>')
-    body += [_pair(each, sheet, _TOP + number * _ROW) for number, each in enumerate(shown)]
+    for each in shown:
+        if each.times > 1:
+            body.append(_frame(each, sheet, y))
+            y += _TAB
+        body += [_pair(run, each.times, sheet, y + i * _ROW) for i, run in enumerate(each.runs)]
+        y += len(each.runs) * _ROW + (_AFTER if each.times > 1 else 0)
+    width, height = sheet.width, y + 4
+    number = sum(len(each.runs) for each in shown)
     return (
-        f'<svg class="sequence" role="img" aria-label="Sequence diagram of {len(shown)} exchanges" '
+        f'<svg class="sequence" role="img" aria-label="Sequence diagram of {number} exchanges" '
         f'viewBox="0 0 {width} {height}" style="max-width:{width}px;min-width:{width * 2 // 3}px">'
-        f"{''.join(body)}</svg>"
+        f"{_boxes(sheet)}{_lifelines(sheet, height)}{''.join(body)}</svg>"
+    )
+
+
+def _frame(each: Round, sheet: _Sheet, y: int) -> str:
+    """What came again and again, framed."""
+    height = _TAB + len(each.runs) * _ROW
+    return (
+        f'<rect class="loop" x="3" y="{y + 3}" width="{sheet.width - 6}" height="{height}" rx="6"/>'
+        f'<text class="again" x="{_CLIENT + 10}" y="{y + 17}">{each.times:,} times, bytes and times added up</text>'
     )
 
 
@@ -86,8 +114,8 @@ def _lane(record: Record) -> str:
     return name if name in _LANES else "registry"
 
 
-def _sheet(shown: Sequence[Run]) -> _Sheet:
-    asked = {_lane(each.record) for each in shown}
+def _sheet(shown: Sequence[Round]) -> _Sheet:
+    asked = {_lane(run.record) for each in shown for run in each.runs}
     first = _CLIENT + _LABEL
     lanes = {
         name: first + index * _PITCH for index, name in enumerate(name for name in _LANES if name in asked)
@@ -109,16 +137,16 @@ def _lifelines(sheet: _Sheet, height: int) -> str:
     return f'<path class="life" d="{lines}"/>'
 
 
-def _pair(run: Run, sheet: _Sheet, y: int) -> str:
+def _pair(run: Run, rounds: int, sheet: _Sheet, y: int) -> str:
     """One request and its answer: two labels, two arrows, and a bar for the time between them."""
     record = run.record
     x, there, back = sheet.lanes[_lane(record)], y + 18, y + 38
-    asked, answered = _labels(run)
+    asked, answered = _labels(run, run.times // rounds)
     hint = escape(printable(f"{record.method} {record.target}"))
     parts = [f'<g class="{" ".join(_classes(record))}"><title>{hint}</title>']
     if by_told(record) in {"fault", "miss"} or record.leak:
         parts.append(
-            f'<rect class="mark" x="1" y="{y}" width="{sheet.width - 2}" height="{_ROW - 3}" rx="5"/>'
+            f'<rect class="mark" x="6" y="{y}" width="{sheet.width - 12}" height="{_ROW - 3}" rx="5"/>'
         )
     parts += [
         f'<rect class="busy" x="{x - 3}" y="{there}" width="6" height="{back - there}"/>',
@@ -149,10 +177,10 @@ def _classes(record: Record) -> Iterator[str]:
         yield "leak"
 
 
-def _labels(run: Run) -> tuple[str, str]:
+def _labels(run: Run, times: int) -> tuple[str, str]:
     """What stands above the arrow there, and above the one back."""
     record = run.record
-    repeat = f" {TIMES} {run.times}" if run.times > 1 else ""
+    repeat = repeat_told(times)
     operation = printable(record.operation)
     room = _LETTERS - len(operation) - len(repeat) - 1
     asked = f"<tspan>{escape(operation)}</tspan> {escape(middle(what(record), room))}{repeat}"

@@ -6,17 +6,15 @@ It knows records and nothing of tests, terminals or HTML.
 from __future__ import annotations
 
 import re
-from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ghcr_sim.journal import printable, size_told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ghcr_sim.journal import Record
+    from pytest_ghcr.folding import Run
 
-__all__ = ["TIMES", "Run", "by_told", "bytes_told", "middle", "runs", "status_told", "time_told", "what"]
+__all__ = ["TIMES", "by_told", "bytes_told", "middle", "repeat_told", "status_told", "time_told", "what"]
 
 _DIGEST = re.compile(r"(?:sha256:|(sha512:))([0-9a-f]{8})[0-9a-f]{56,}")
 _KNOWN = r"\1\2…"
@@ -24,38 +22,6 @@ _UPLOAD_SHOWN = 8
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 """Before the number of equal requests that are shown as one."""
-
-
-class Run(NamedTuple):
-    """Equal requests that came one after another.
-
-    Attributes:
-        record: The first of them.
-        times: How many they are.
-        received: Bytes of all their bodies.
-        sent: Bytes of all answers' bodies.
-        seconds: How long all of them took.
-    """
-
-    record: Record
-    times: int
-    received: int
-    sent: int
-    seconds: float
-
-
-def runs(records: Iterable[Record]) -> list[Run]:
-    """The requests in order, equal ones that follow each other in one."""
-    found = []
-    for _, group in groupby(records, key=_likeness):
-        same = list(group)
-        received, sent = sum(each.received for each in same), sum(each.sent for each in same)
-        found.append(Run(same[0], len(same), received, sent, sum(each.seconds for each in same)))
-    return found
-
-
-def _likeness(record: Record) -> tuple[object, ...]:
-    return (*record[:6], record.by, record.leak)
 
 
 def what(record: Record) -> str:
@@ -87,6 +53,11 @@ def bytes_told(run: Run) -> str:
     parts = [f"{size_told(run.received)} in"] if run.received else []
     parts += [f"{size_told(run.sent)} out"] if run.sent else []
     return ", ".join(parts)
+
+
+def repeat_told(times: int) -> str:
+    """How often, to follow a name; nothing for once."""
+    return f" {TIMES} {times}" if times > 1 else ""
 
 
 def time_told(seconds: float) -> str:

@@ -23,6 +23,12 @@ KEPT = 1000
 """How many requests of a failed test travel; what is shown of them are the last ones."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_PIECES = re.compile(
+    r"(?:\b(?:gh[oprsu]_|github_pat_)\w{4,}|\bZ2h[vwyz1]X[\w+/-]{4,}|\bZ2l0aHVi[\w+/-]{4,}|\beyJ[\w-]{6,}(?=\.\.\.))"
+    r"(?:\.\.\.[\w+/.=-]+)?"
+)
+"""A piece of a token: pytest shows the two ends of what is long, with dots in between."""
+
 _WORDS = ("unmet", "misses", "strays", "notes")
 
 
@@ -55,7 +61,10 @@ class Story:
     earlier: int = 0
 
     def __post_init__(self) -> None:
-        from ghcr_sim.cassette.taint import masked  # noqa: PLC0415 - who makes no story pays nothing
+        from ghcr_sim.cassette.taint import masked as whole  # noqa: PLC0415 - who makes no story pays nothing
+
+        def masked(text: str) -> str:
+            return _PIECES.sub("<secret>", whole(text))
 
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
@@ -82,9 +91,14 @@ class Story:
         return sum(record.leak for record in self.records)
 
     def short(self) -> Self:
-        """The same for a journey: the last `KEPT` requests of a failed test, and the leaks of another."""
-        kept = self.records[-KEPT:] if self.failed else [each for each in self.records if each.leak][-KEPT:]
-        return dataclasses.replace(self, records=kept, earlier=self.requests - len(kept))
+        """The same for a journey: the last `KEPT` requests where they are worth telling, or their number."""
+        kept = self.records[-KEPT:] if self.failed or self.leaks else ()
+        told = dataclasses.replace(self, records=kept, earlier=self.requests - len(kept))
+        lost = self.leaks - told.leaks
+        if not lost:
+            return told
+        note = f"a credential came to the storage host before the requests that are shown, too: {lost} times"
+        return dataclasses.replace(told, notes=(*self.notes, note))
 
     def to_json(self) -> str:
         """The story as one ASCII text, which every channel between processes takes."""

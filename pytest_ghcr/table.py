@@ -9,12 +9,13 @@ import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from ghcr_sim.journal import printable, size_told
-from pytest_ghcr.showing import TIMES, by_told, bytes_told, middle, runs, status_told, time_told, what
+from pytest_ghcr.folding import fold, last
+from pytest_ghcr.showing import by_told, bytes_told, middle, repeat_told, status_told, time_told, what
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_ghcr.showing import Run
+    from pytest_ghcr.folding import Round, Run
     from pytest_ghcr.story import Story
 
 __all__ = ["ROWS", "section", "table"]
@@ -78,19 +79,28 @@ def table(story: Story, width: int, most: int) -> str:
         width: Columns; the repository's gives way.
         most: How many rows; what is left out is counted above them.
     """
-    shown = runs(story.records)[-most:]
-    left = story.requests - sum(each.times for each in shown)
+    shown = last(fold(story.records), most)
+    left = story.requests - sum(each.requests for each in shown)
     lines = _wrapped(_head(story, left), width)
-    if shown:
-        wide = width >= _WIDE
-        titles = [column.title if wide else column.title.removeprefix("answered ") for column in _COLUMNS]
-        rows = [titles, *(_cells(each, wide=wide) for each in shown)]
-        repeats = ["", *(f" {TIMES} {each.times}" if each.times > 1 else "" for each in shown)]
-        widths = _widths(rows, repeats, width)
-        for row, repeat, run in zip(rows, repeats, [None, *shown], strict=True):
-            lines.append(_line(row, repeat, widths))
-            lines += [_LEAK] if run is not None and run.record.leak else []
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_rows(shown, width) if shown else [])])
+
+
+def _rows(shown: Sequence[Round], width: int) -> Iterator[str]:
+    wide = width >= _WIDE
+    runs = [(run, each.times) for each in shown for run in each.runs]
+    titles = [column.title if wide else column.title.removeprefix("answered ") for column in _COLUMNS]
+    rows = [titles, *(_cells(run, wide=wide) for run, _ in runs)]
+    repeats = ["", *(repeat_told(run.times // times) for run, times in runs)]
+    widths = _widths(rows, repeats, width)
+    told = (_line(row, repeat, widths) for row, repeat in zip(rows, repeats, strict=True))
+    yield next(told)
+    for each in shown:
+        if each.times > 1:
+            yield f"  {each.times} times these {len(each.runs)}, bytes and times added up:"
+        for run in each.runs:
+            yield next(told)
+            if run.record.leak:
+                yield _LEAK
 
 
 def _head(story: Story, left: int) -> str:

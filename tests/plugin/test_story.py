@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,14 +46,23 @@ def test_what_is_no_story(text: str) -> None:
 
 
 def test_a_short_one_keeps_the_end_of_a_failure() -> None:
-    """A failed test sends its last requests and the number of all; another one its leaks."""
+    """A failed test sends its last requests and the number of all; one that passed sends the number."""
     failed = story(records=[record(reference=str(number)) for number in range(KEPT + 5)]).short()
     assert len(failed.records) == KEPT
     assert (failed.records[0].reference, failed.earlier, failed.requests) == ("5", 5, KEPT + 5)
     assert failed.short() == failed
+    passed = story(outcome="passed").short()
+    assert (passed.records, passed.requests) == ((), 5)
+
+
+def test_a_short_one_keeps_leaks() -> None:
+    """A leak is told in a test that passed, too, and it is said where there were more than can be sent."""
     passed = story(outcome="passed", records=[*pull(), leak()]).short()
-    assert list(passed.records) == [leak()]
-    assert (passed.requests, passed.leaks) == (6, 1)
+    assert (len(passed.records), passed.requests, passed.leaks, passed.notes) == (6, 6, 1, ())
+    long_ago = story(records=[leak(), leak(), *[record()] * KEPT], notes=["before"]).short()
+    assert long_ago.leaks == 0
+    assert long_ago.notes[0] == "before"
+    assert long_ago.notes[1].endswith("too: 2 times")
 
 
 def test_no_secret_is_in_it() -> None:
@@ -70,6 +81,28 @@ def test_no_secret_is_in_it() -> None:
         assert TOKEN not in shown
         assert TOKEN[4:20] not in shown
         assert "secret" in shown
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"{TOKEN[:12]}...{TOKEN[-13:]}",
+        f"github_pat_{'11AAAA' * 2}...{'b' * 9}",
+        f"{b64encode(TOKEN.encode()).decode()[:12]}...{b64encode(TOKEN.encode()).decode()[-13:]}",
+        "eyJhbGciOi" + "...SflKxwRJSM.eKKF2",
+        TOKEN[:20],
+    ],
+)
+def test_no_piece_of_a_secret_is_in_it(secret: str) -> None:
+    """What pytest shortens in the middle is a secret still."""
+    told = story(error=f"E   AssertionError: assert '{secret}' == 'another'")
+    assert told.error == "E   AssertionError: assert '<secret>' == 'another'"
+
+
+def test_words_are_no_secrets() -> None:
+    """What only begins as a token does stays readable."""
+    text = "ghp_ gho_x github_pat_ eyJ my_ghp_thing_name..."
+    assert story(error=text).error == text
 
 
 def test_no_secret_of_a_request_is_in_it() -> None:
