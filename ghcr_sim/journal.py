@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ghcr_sim.exchange import Request, Response
     from ghcr_sim.route import Operation
 
-__all__ = ["LEAK", "Journal", "Record"]
+__all__ = ["LEAK", "Journal", "Record", "printable", "size_told"]
 
 LEAK = "storage: credential leak"
 """Who answered, where a credential arrived that must not."""
@@ -56,7 +56,7 @@ class Record(NamedTuple):
         """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
         what = f"{self.method} {_shown(self.target)}".ljust(62)
         leak = "  CREDENTIAL LEAK" if self.leak else ""
-        size = f"{_size(self.received)} in" if self.received else f"{_size(self.sent)} out"
+        size = f"{size_told(self.received)} in" if self.received else f"{size_told(self.sent)} out"
         time_taken = f"{self.seconds * 1e3:6.1f} ms"
         return f"{self.status:3}  {self.operation.ljust(15)}  {what}  {size.rjust(12)}  {time_taken}{leak}"
 
@@ -72,10 +72,10 @@ _LONG = re.compile(
 @lru_cache(maxsize=256)
 def _shown(target: str) -> str:
     """A target as people read it. Clients ask for the same few again and again."""
-    return _LONG.sub(_shorter, _printable(unquote(target)))
+    return _LONG.sub(_shorter, printable(unquote(target)))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A text on one line that does nothing to a terminal."""
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
@@ -85,8 +85,8 @@ def _shorter(match: re.Match[str]) -> str:
     return (match["keep"] or match["id"]) + "…"
 
 
-def _size(size: int) -> str:
-    """A size with at most four digits."""
+def size_told(size: int) -> str:
+    """A size in bytes for people, with at most four digits: `4.2 KiB`."""
     if size < 1024:  # noqa: PLR2004 - the unit is full
         return f"{size} B"
     number = float(size)
