@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.assemble import Simulator
     from ghcr_sim.exchange import Body, Handler, Request
+    from ghcr_sim.journal import Record
     from pytest_ghcr.cassettes import GhcrCassette
 
 __all__ = ["MISSED", "Front", "PerTest", "authority"]
@@ -207,6 +208,16 @@ class PerTest:
         """What was wanted and is not let out."""
         wanted = [] if self.takeover is None else list(self.takeover.strays)
         return wanted + ([] if self.proxy is None else list(self.proxy.refused))
+
+    def records_now(self) -> list[Record]:
+        """What fake and cassette were asked so far."""
+        asked = [] if self.cassette is None else self.cassette.requests()
+        return asked + ([] if self.ghcr is None else self.ghcr.requests())
+
+    @property
+    def silent(self) -> list[str]:
+        """The names to which TLS was begun, where nothing was ever asked."""
+        return [] if self.takeover is None or self.records_now() else self.takeover.begun
 
     @property
     def notes(self) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_ghcr.cassettes import GhcrCassette
     from pytest_ghcr.per_test import PerTest
     from pytest_ghcr.simulator import Ghcr
+    from pytest_ghcr.telling import Page
 
 __all__ = [
     "ghcr",
@@ -54,8 +55,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """The marker, and who tells what failed tests have to say: the process that reports."""
     config.addinivalue_line("markers", MARKER)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Teller(config), "ghcr-teller")
+
+
+def _page_wanted(config: pytest.Config) -> str:
+    """The file of the page of the run, or the empty string."""
+    return str(config.getoption("ghcr_report") or config.getini("ghcr_report"))
+
+
+class _Teller:
+    """Tells the stories of tests, which may have run in other processes.
+
+    Args:
+        config: Command line and ini file.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._page: Page | None = None
+        wanted = _page_wanted(config)
+        if wanted:
+            from pytest_ghcr.telling import Page  # noqa: PLC0415 - few runs want one
+
+            self._page = Page(config.invocation_params.dir / wanted)
+            config.pluginmanager.register(self._page, "ghcr-page")
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a section to the report of a failed test, before anybody prints it."""
+        text = getattr(report, "ghcr_story", None)
+        if text is None:
+            return
+        from pytest_ghcr.telling import told  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+        if self._page is not None:
+            self._page.add(text)
+        said = told(text, self._config.get_terminal_writer().fullwidth)
+        if said is not None:
+            report.sections.append(said)
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -81,11 +121,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note whether a test has failed: then nothing that it has recorded is kept."""
+    """A failed test tells what its fake was asked, and keeps nothing of what it has recorded."""
     report = yield
     test = item.stash.get(_TEST, None)
-    if test is not None and report.failed:
-        test.failed = True
+    if test is not None:
+        test.failed = test.failed or report.failed
+        if report.failed or (call.when == "call" and _page_wanted(item.config)):
+            from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+            report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
     elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
         report.sections.append(("ghcr", _SCOPE))
     return report

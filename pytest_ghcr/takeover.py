@@ -9,13 +9,13 @@ reached: subprocesses (see `environment`), curl's and gRPC's libraries.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import ipaddress
 import os
 import socket
 import ssl
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_ghcr.patches import Patches, patch_libraries
@@ -65,6 +65,7 @@ class Takeover:
 
     Attributes:
         strays: What else was wanted: `example.com:443`, in order.
+        begun: The names to which TLS was begun, in order.
 
     Raises:
         TakeoverError: Another one is on in this process.
@@ -75,11 +76,13 @@ class Takeover:
 
     def __init__(self, port: int, authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
+        self.begun: list[str] = []
         self._port = port
         self._addresses = {host: _Names.take() for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
         self._trust = Trust(authority.decode())
         self._patches = Patches()
+        self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
         self._environment: dict[str, str] = {}
 
     # -- on and off
@@ -100,6 +103,7 @@ class Takeover:
         patch(socket, "gethostbyname_ex", lambda name: (name, [], [self._gethostbyname(name)]))
         patch(socket_class, "connect", self._connecting(socket_class.connect))
         patch(socket_class, "connect_ex", self._connecting_ex(socket_class.connect_ex))
+        patch(socket_class, "getpeername", self._peer(socket_class.getpeername))
         patch(socket_class, "sendto", self._sending(socket_class.sendto))
         patch(ssl.SSLContext, "wrap_socket", self._wrapping(ssl.SSLContext.wrap_socket))
         patch(ssl.SSLContext, "wrap_bio", self._wrapping_bio(ssl.SSLContext.wrap_bio))
@@ -196,20 +200,34 @@ class Takeover:
 
     def _connecting(self, real: Any) -> Any:
         def connect(sock: socket.socket, address: Any) -> Any:
-            return real(sock, self._place(sock, address))
+            place = self._place(sock, address)
+            if place is not address:
+                self._peers[sock] = address
+            return real(sock, place)
 
         return connect
 
     def _connecting_ex(self, real: Any) -> Any:
         def connect_ex(sock: socket.socket, address: Any) -> Any:
             try:
-                return real(sock, self._place(sock, address))
+                place = self._place(sock, address)
+                if place is not address:
+                    self._peers[sock] = address
+                return real(sock, place)
             except OSError as error:
                 if error.errno in {errno.ENETUNREACH, errno.ECONNREFUSED}:
                     return error.errno
                 raise
 
         return connect_ex
+
+    def _peer(self, real: Any) -> Any:
+        """Whom a socket is connected to, as it has wanted it: aiohttp looks whether that is so."""
+
+        def getpeername(sock: socket.socket) -> Any:
+            return self._peers.get(sock) or real(sock)
+
+        return getpeername
 
     def _sending(self, real: Any) -> Any:
         def sendto(sock: socket.socket, data: Any, *rest: Any) -> Any:
@@ -224,6 +242,7 @@ class Takeover:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
             if not more.get("server_side") and self._leads_here(name, sock):
                 more.pop("session", None)
+                self.begun.append(_name(name))
                 context = self._trust.context(context)
             return real(context, sock, *args, **more)
 
@@ -234,6 +253,7 @@ class Takeover:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
             if not more.get("server_side") and _name(name) in self._addresses and not _is_ours():
                 more.pop("session", None)
+                self.begun.append(_name(name))
                 context = self._trust.context(context)
             return real(context, *args, **more)
 
@@ -245,9 +265,7 @@ class Takeover:
             return False
         if name:
             return _name(name) in self._addresses
-        with contextlib.suppress(OSError, IndexError):
-            return bool(sock.getpeername()[1] == self._port)
-        return False
+        return sock in self._peers
 
 
 def _plain_socket() -> Any:

@@ -5,19 +5,25 @@ from __future__ import annotations
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
+import aiohttp
+import httpx
 import pytest
+import requests
 
-# A run in this process forgets what it has imported, which cryptography does not survive.
+# A run in this process forgets what it has imported, which cryptography and requests do not survive.
 import pytest_ghcr.again
 import pytest_ghcr.cassettes
 import pytest_ghcr.clients
 import pytest_ghcr.environment
-import pytest_ghcr.per_test  # noqa: F401
+import pytest_ghcr.per_test
+import pytest_ghcr.telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["user"]
+__all__ = ["IMPORTED", "user"]
+
+IMPORTED = (aiohttp, httpx, requests, pytest_ghcr)
 
 
 @pytest.fixture
