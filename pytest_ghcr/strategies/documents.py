@@ -39,7 +39,10 @@ _LAYERS = {
 }
 _CHILDREN = {OCI_INDEX: OCI_MANIFEST, DOCKER_INDEX: DOCKER_MANIFEST}
 
-_texts = st.text(st.characters(codec="utf-8"), max_size=12)
+_LETTERS = string.ascii_letters + string.digits + ' ./:-_"\\\n\té中😀\u202e\x7f'
+"""Enough to trip over: quotes, escapes, two to four bytes of UTF-8, another direction. A list draws at once."""
+
+_texts = st.text(_LETTERS, max_size=12)
 _types = st.sampled_from(("application/spdx+json", "application/vnd.example.thing.v1+json", "text/plain"))
 
 

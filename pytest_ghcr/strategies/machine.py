@@ -6,7 +6,6 @@ the rules. It knows nothing of how the client works: it compares what went in wi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ghcr_sim.assemble import Simulator
 from pytest_ghcr.simulator import Ghcr
 from pytest_ghcr.strategies.images import Image, images
+from pytest_ghcr.strategies.model import Model
 from pytest_ghcr.strategies.names import tags as any_tags
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def _drawn(choice: Callable[[Any], SearchStrategy[Any]]) -> SearchStrategy[Any]:
 _repositories = _drawn(lambda machine: machine.repository_strategy)
 _tags = _drawn(lambda machine: machine.tag_strategy)
 _images = _drawn(lambda machine: machine.image_strategy)
-_known_images = _drawn(lambda machine: st.sampled_from(machine.images()))
-_known_tags = _drawn(lambda machine: st.sampled_from(machine.tagged()))
-_known_digests = _drawn(lambda machine: st.sampled_from(machine.stored()))
-_deletable = _drawn(lambda machine: st.sampled_from(machine.deletable()))
+_known_images = _drawn(lambda machine: st.sampled_from(machine.model.all_images()))
+_known_tags = _drawn(lambda machine: st.sampled_from(machine.model.tagged()))
+_known_digests = _drawn(lambda machine: st.sampled_from(machine.model.stored()))
+_deletable = _drawn(lambda machine: st.sampled_from(machine.model.deletable()))
 
 
 class RegistryMachine(RuleBasedStateMachine):
@@ -59,6 +59,7 @@ class RegistryMachine(RuleBasedStateMachine):
         repository_strategy: Where to; few, so that pushes meet.
         tag_strategy: Under which tags; the same.
         ghcr: The fake of this run.
+        model: What has to be in it.
     """
 
     profile: ClassVar[str] = "ghcr"
@@ -72,8 +73,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ghcr = Ghcr(Simulator(self.profile))
-        self._stored: dict[str, dict[str, Image]] = defaultdict(dict)
-        self._tagged: dict[str, dict[str, str]] = defaultdict(dict)
+        self.model = Model()
         with ExitStack() as opened:
             opened.enter_context(self.ghcr.running())
             self.connect()
@@ -112,102 +112,76 @@ class RegistryMachine(RuleBasedStateMachine):
         """Delete a manifest, and its tags with it. Without it, or where the profile forbids it, no rule does."""
         raise NotImplementedError
 
-    # -- the model
-
-    def images(self) -> list[Image]:
-        """All that was pushed and not deleted."""
-        return [image for held in self._stored.values() for image in held.values()]
-
-    def tagged(self) -> list[tuple[str, str]]:
-        """Repository and tag of all that has one."""
-        return [(repository, tag) for repository, held in self._tagged.items() for tag in held]
-
-    def stored(self) -> list[tuple[str, str]]:
-        """Repository and digest of all that was pushed and not deleted."""
-        return [(repository, digest) for repository, held in self._stored.items() for digest in held]
-
-    def deletable(self) -> list[tuple[str, str]]:
-        """The same, without what an index of the same repository lists."""
-        return [
-            (repository, digest)
-            for repository, digest in self.stored()
-            if not any(
-                digest == child.digest
-                for held in self._stored[repository].values()
-                for child in held.children
-            )
-        ]
-
     # -- the rules
 
     @rule(repository=_repositories, tag=_tags, image=_images)
     def push_image(self, repository: str, tag: str, image: Image) -> None:
         """What is pushed is in the fake, whole, under its tag."""
         self.push(repository, tag, image)
-        self._keep(repository, tag, image)
+        self.model.keep(repository, tag, image)
         self._check_held(repository, tag, image)
 
-    @precondition(lambda self: self.images())
+    @precondition(lambda self: self.model.all_images())
     @rule(repository=_repositories, tag=_tags, image=_known_images)
     def push_again(self, repository: str, tag: str, image: Image) -> None:
         """So is what is pushed once more, to the same place or to another."""
         self.push_image(repository, tag, image)
 
-    @precondition(lambda self: self.tagged())
+    @precondition(lambda self: self.model.tagged())
     @rule(where=_known_tags)
     def pull_tag(self, where: tuple[str, str]) -> None:
         """A tag gives what it was given last."""
         repository, tag = where
-        self._check_pulled(repository, tag, self._stored[repository][self._tagged[repository][tag]])
+        self._check_pulled(repository, tag, self.model.named(repository, tag))
 
-    @precondition(lambda self: self.stored())
+    @precondition(lambda self: self.model.stored())
     @rule(where=_known_digests)
     def pull_digest(self, where: tuple[str, str]) -> None:
         """A digest gives what has it, tagged or not."""
         repository, digest = where
-        self._check_pulled(repository, digest, self._stored[repository][digest])
+        self._check_pulled(repository, digest, self.model.images[repository][digest])
 
     @rule(repository=_repositories, tag=_tags)
     def pull_missing(self, repository: str, tag: str) -> None:
         """What is not there is missed aloud."""
-        assume(tag not in self._tagged[repository])
+        assume(tag not in self.model.tags[repository])
         try:
-            self.pull(repository, tag)
+            self._pull(repository, tag)
         except self.missing:
             return
         raise AssertionError(f"pull({repository!r}, {tag!r}) raised nothing, and there is no such image")
 
-    @precondition(lambda self: _has("tags")(self) and self.tagged())
+    @precondition(lambda self: _has("tags")(self) and self.model.tagged())
     @rule(where=_known_tags)
     def list_tags(self, where: tuple[str, str]) -> None:
         """All tags are listed, each once, and no other."""
         repository, _ = where
-        listed, wanted = sorted(self.tags(repository)), sorted(self._tagged[repository])
+        listed, wanted = sorted(self.tags(repository)), sorted(self.model.tags[repository])
         assert listed == wanted, f"tags({repository!r}) gave {listed}, and there are {wanted}"
 
-    @precondition(lambda self: _has("tag")(self) and self.tagged())
+    @precondition(lambda self: _has("tag")(self) and self.model.tagged())
     @rule(where=_known_tags, tag=_tags)
     def give_tag(self, where: tuple[str, str], tag: str) -> None:
         """Another tag names the same image; the first one still does."""
         repository, old = where
-        image = self._stored[repository][self._tagged[repository][old]]
+        image = self.model.named(repository, old)
         self.tag(repository, old, tag)
-        self._keep(repository, tag, image)
+        self.model.keep(repository, tag, image)
         self._check_held(repository, tag, image)
         self._check_held(repository, old, image)
 
-    @precondition(lambda self: _has("delete")(self) and self._deletes() and self.deletable())
+    @precondition(lambda self: _has("delete")(self) and self._deletes() and self.model.deletable())
     @rule(where=_deletable)
     def delete_image(self, where: tuple[str, str]) -> None:
         """What is deleted is gone, with its tags, and nothing else is."""
         repository, digest = where
         self.delete(repository, digest)
-        del self._stored[repository][digest]
-        tags = self._tagged[repository]
-        self._tagged[repository] = {tag: named for tag, named in tags.items() if named != digest}
+        self.model.forget(repository, digest)
         held = self.ghcr.simulator.store.repository(repository)
         assert held is not None
-        assert held.tags == self._tagged[repository], f"delete({repository!r}, {digest!r}) left {held.tags}"
+        assert held.tags == self.model.tags[repository], (
+            f"delete({repository!r}, {digest!r}) left {held.tags}"
+        )
         assert digest not in held.manifests, f"delete({repository!r}, {digest!r}) deleted nothing"
 
     @invariant()
@@ -223,10 +197,6 @@ class RegistryMachine(RuleBasedStateMachine):
     def _deletes(self) -> bool:
         return self.ghcr.simulator.profile.manifests.delete
 
-    def _keep(self, repository: str, tag: str, image: Image) -> None:
-        self._stored[repository][image.digest] = image
-        self._tagged[repository][tag] = image.digest
-
     def _check_held(self, repository: str, tag: str, image: Image) -> None:
         """The fake has the image under the tag."""
         store = self.ghcr.simulator.store
@@ -237,10 +207,18 @@ class RegistryMachine(RuleBasedStateMachine):
         lost += [digest for digest in image.blobs if store.blob(repository, digest) is None]
         assert not lost, f"{repository}:{tag} was pushed without {', '.join(lost)}"
 
+    def _pull(self, repository: str, reference: str) -> tuple[bytes, Mapping[str, bytes]]:
+        """Pull; a leak, which GHCR's storage host refuses, comes before the error that the client makes of it."""
+        try:
+            return self.pull(repository, reference)
+        except Exception:
+            self.no_credential_leaks()
+            raise
+
     def _check_pulled(self, repository: str, reference: str, image: Image) -> None:
         """The client gives the image's bytes."""
         call = f"pull({repository!r}, {reference!r})"
-        manifest, blobs = self.pull(repository, reference)
+        manifest, blobs = self._pull(repository, reference)
         assert manifest == image.manifest, f"{call} gave {manifest!r}, and the manifest is {image.manifest!r}"
         for digest, content in image.blobs.items():
             assert digest in blobs, f"{call} gave no {digest}"

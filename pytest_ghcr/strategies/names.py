@@ -35,7 +35,7 @@ def _components(draw: st.DrawFn) -> str:
 def repositories() -> SearchStrategy[str]:
     """Repositories with an owner, such as `acme/app` or `a-b/c.d/tags`, of two to four components."""
     component = _components() | st.sampled_from(_WORDS)
-    owner = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)?", fullmatch=True).filter(lambda name: len(name) < 20)  # noqa: PLR2004 - short
+    owner = st.lists(_parts, min_size=1, max_size=2).map("-".join)
     return st.builds("{}/{}".format, owner, st.lists(component, min_size=1, max_size=3).map("/".join))
 
 
