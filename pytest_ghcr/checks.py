@@ -48,7 +48,9 @@ class _Wanted(NamedTuple):
 
 def _wanted(image: GhcrImage | Seeded | str) -> _Wanted:
     """Which image is meant. The registry in a reference does not matter: the fake is all of them."""
-    text = image.ref if isinstance(image, Seeded) else str(image)
+    text = str(image)
+    if isinstance(image, Seeded):
+        text = f"{image.repository}:{image.tags[0]}" if image.tags else image.ref
     parts = split_reference(text)
     if parts is None:
         raise ValueError(f"{text!r} is no reference: give 'acme/app:v1', or an image of ghcr_image")
@@ -90,7 +92,7 @@ def _read(image: GhcrImage | Seeded | str, ghcr: Ghcr | None) -> Contents:
     if home is None:
         raise ValueError(f"in which fake is {_name(image)}? Pass ghcr=ghcr")
     wanted = _wanted(image)
-    if isinstance(image, GhcrImage):
+    if not isinstance(image, str):
         wanted = wanted._replace(reference=image.digest)
     manifest = wanted.held(home)
     if manifest is None:

@@ -114,13 +114,14 @@ class ImageFactory:
         Raises:
             SeedError: The image cannot be made.
             ValueError: `sbom` names no format that is known.
+            TypeError: A predicate holds what JSON cannot.
         """
         kind = self._kind(sbom)
         seeded = self._ghcr.seed(reference, visibility=visibility, platforms=platforms, **recipe)
         where = (seeded.repository, seeded.digest)
         key = None if isinstance(sign, bool) else sign
         parts: dict[str, str] = {}
-        if sign is not False:
+        if sign:
             parts["signature"] = self._sign(*where, key)
         if kind is not None:
             parts["sbom"] = self._describe(*where, kind)

@@ -204,6 +204,7 @@ def test_pulled(ghcr, ghcr_image):
     for reference in ("acme/app:v1", "ghcr.io/acme/app:v1", f"{ghcr.host}/acme/app:v1", image):
         assert [each.status for each in assert_pulled(ghcr, reference)] == [200, 200]
     assert_pulled(ghcr, image, times=2)
+    assert_pulled(ghcr, ghcr.seed("acme/app:v1"), times=2)
     assert_pulled(ghcr, image.pinned, times=1)
     assert "acme/app:v1 was pulled twice, and once was asserted." in why(assert_pulled, ghcr, image, times=1)
 

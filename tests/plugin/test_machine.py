@@ -173,7 +173,7 @@ class DeletesNothing(SmallClient):
         (Silent, r"pull\(.*\) raised nothing, and there is no such image"),
         (DeletesNothing, r"delete\(.*\) (left|deleted nothing)"),
     ],
-    ids=lambda value: getattr(value, "__name__", ""),
+    ids=lambda value: value.__name__ if isinstance(value, type) else "found",
 )
 def test_a_planted_bug_is_found(client, words):
     """The failure says which call gave what, and what it should have been."""
