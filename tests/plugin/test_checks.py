@@ -16,6 +16,7 @@ from ghcr_client import Digest, ImageRef
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.oci.media import OCI_INDEX, OCI_LAYER, OCI_LAYER_GZIP
 from ghcr_sim.seed import Layer
+from ghcr_sim.seed.intake import bytes_blob
 from ghcr_sim.store import Manifest
 from pytest_ghcr.checks import (
     a_digest_of,
@@ -166,6 +167,34 @@ def test_parts_that_have_no_platform_of_their_own(ghcr, ghcr_image):
     store.delete_blob("acme/app", json.loads(amd.manifest)["config"]["digest"])
     said = why(assert_image_equal, amd, ghcr_image("acme/b", layers=[b"one"]))
     assert "platforms that only acme/app:amd64 has: none (its config is not in the fake)" in said
+
+
+def test_content_that_is_damaged(ghcr):
+    """A layer that only begins as gzip, one that is lost and a config that is no JSON count as the bytes they are."""
+    store = ghcr.simulator.store
+
+    def put(tag, config, *layers, lost=()):
+        for content in (config, *layers):
+            store.put_blob("acme/app", bytes_blob([content]))
+        named = [
+            {"mediaType": OCI_LAYER_GZIP, "digest": digest_of(each), "size": 1} for each in (*layers, *lost)
+        ]
+        described = {"mediaType": OCI_LAYER, "digest": digest_of(config), "size": len(config)}
+        text = json.dumps({"schemaVersion": 2, "config": described, "layers": named, "x": tag}).encode()
+        store.put_manifest("acme/app", Manifest.read(digest_of(text), MANIFEST, text), [tag])
+
+    put("a", b"\xff", b"\x1f\x8bone")
+    put("b", b"\xff", b"\x1f\x8bone")
+    put("c", b"\xfe", b"\x1f\x8btwo")
+    put("d", b"\xff", lost=(b"one",))
+    put("e", b"\xff", lost=(b"two",))
+    assert_image_equal("acme/app:a", "acme/app:b", ghcr)
+    said = why(assert_image_equal, "acme/app:a", "acme/app:c", ghcr)
+    assert "config for none:" in said
+    assert "layers[0] for none:" in said
+    assert f"{digest_of(b'two')} ({OCI_LAYER_GZIP}, not in the fake)" in why(
+        assert_image_equal, "acme/app:d", "acme/app:e", ghcr
+    )
 
 
 def test_what_cannot_be_compared(ghcr, ghcr_image):
