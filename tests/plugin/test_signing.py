@@ -152,6 +152,8 @@ def test_cosign_signs_with_the_same_key(ghcr, ghcr_image, cosign):
     cosign.home.run("cosign", "import-key-pair", "--key", "key.pem", env=env)
     cosign.home.run("cosign", "login", ghcr.host, "-u", "octocat", "-p", ghcr.token, env=env)
     words = ("--tlog-upload=false", "--allow-http-registry", "--yes")
+    if "v3." in cosign.home.run("cosign", "version", env=env).stdout:
+        words += ("--use-signing-config=false", "--new-bundle-format=false")
     key = ("--key", "import-cosign.key")
     cosign.home.run("cosign", "sign", *key, *words, f"{ghcr.host}/{image.pinned}", env=env)
     assert len(json.loads(cosign.verify(image).stdout)) == 2
