@@ -11,7 +11,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ghcr_sim.cassette.allowed import RULES
 from ghcr_sim.cassette.care import list_manifests
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load, save
@@ -20,6 +19,7 @@ from ghcr_sim.cassette.parts import Part, merged, merging, parts_of
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.cassette.record import Recorder
 from ghcr_sim.cassette.rehearse import rehearse
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.cassette.taint import Taint, check
 
 if TYPE_CHECKING:

@@ -38,6 +38,7 @@ from ghcr_sim.cassette import recording as recording_module
 from ghcr_sim.cassette.addresses import ReverseDoor
 from ghcr_sim.cassette.care import format_cassette, is_formatted
 from ghcr_sim.cassette.recording import Recording
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import BytesBody
 from ghcr_sim.oci.media import OCI_MANIFEST
@@ -78,7 +79,11 @@ def test_a_recording_is_a_sealed_cassette_in_canonical_form(tmp_path) -> None:
     )
     assert found.header.recorded_at == "2026-09-21T14:13:20Z"
     assert found.header.tool.startswith("pytest-ghcr ")
-    assert found.header.rules is not None
+    assert found.header.hosts == {
+        UPSTREAM: ("realm", "registry"),
+        "https://pkg-containers.githubusercontent.com": ("storage",),
+    }
+    assert found.header.rules == RULES
     assert names(tmp_path) == ["a.jsonl", "pool"]
     index = json.loads((tmp_path / "pool" / "index.json").read_text())
     assert [(each["digest"], each["mediaType"]) for each in index["manifests"]] == [
