@@ -20,6 +20,7 @@ import click
 
 from ghcr_sim.cassette.addresses import API_HOST, ForwardDoor, ReverseDoor
 from ghcr_sim.cassette.errors import CassetteError
+from ghcr_sim.cassette.merge import told_of
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
 from ghcr_sim.commands.loops import loop_factory
@@ -214,5 +215,10 @@ def _tell(options: Options, recording: Recording, cassette: Cassette | None) -> 
     if cassette is None:
         click.echo(f"{options.to}: another recorder is still at it; it will merge this part, too", err=True)
         return
+    if recording.joined:
+        click.echo(
+            f"{options.to}: what other recorders had left was merged, too: {told_of(recording.joined)}",
+            err=True,
+        )
     count = len(cassette.exchanges)
     click.echo(f"{options.to}: {count} exchanges, replayed twice", err=True)
