@@ -86,8 +86,38 @@ class Recording:
         """Forget what was recorded; the old cassette stays."""
         self._part.discard()
 
+    def leave(self) -> Left | None:
+        """End early: what was completed stays on disk as a part, for a later merge. Harmless to repeat.
+
+        Returns:
+            The part; None where nothing was completed, or all of it is in the cassette already.
+
+        Raises:
+            SecretFound: It holds a secret; nothing was kept.
+            CassetteError: Something could not be written; the same.
+        """
+        self._close()
+        if not self._part.path.exists():
+            return None
+        (left,) = left_by([self._part.path])
+        if left.exchanges:
+            return left
+        self._part.discard()
+        return None
+
+    def _close(self) -> None:
+        """Look back at what was written, and say that nothing more comes; nothing is kept where that fails."""
+        if self._part.closed:
+            return
+        try:
+            self._look_back()
+        except Exception:
+            self._part.discard()
+            raise
+        self._part.close()
+
     async def finish(self) -> Cassette | None:
-        """Merge, rehearse and swap in.
+        """Merge, rehearse and swap in. Who cancels it leaves a part, as `leave` does.
 
         Returns:
             The cassette; None where another recorder is still at it, and will merge this part, too.
@@ -96,12 +126,7 @@ class Recording:
             SecretFound: A secret would have been written; nothing was kept.
             CassetteError: Nothing was recorded, or it does not replay; the old cassette is as it was.
         """
-        try:
-            self._look_back()
-        except BaseException:
-            self._part.discard()
-            raise
-        self._part.close()
+        self._close()
         with merging(self.target):
             done, alive = parts_of(self.target)
             if alive:
