@@ -165,7 +165,7 @@ class Rules(_Model):
         request_headers: Names of request header fields that were kept.
         response_headers: Names of response header fields that were kept.
         query: Keys of queries that were kept.
-        matched: What is compared of a request, in this order.
+        matched: What is compared of a request.
         matched_accept: Operations of which the media types of `Accept` are compared.
         matched_range: Operations of which `Range` is compared.
         unmatched_query: Keys of queries that were kept and are not compared.
