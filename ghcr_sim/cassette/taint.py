@@ -147,10 +147,11 @@ class Taint:
             data: A piece of it.
             before: The end of the piece before, as `seam` gives it: a secret may lie across.
         """
-        found = next((name for form, name in self._raw.items() if form in data), None)
+        needles = tuple(self._raw.items())  # another thread may learn more meanwhile
+        found = next((name for form, name in needles if form in data), None)
         if found is None and before:
             across = before + data[: self._longest]
-            return next((name for form, name in self._raw.items() if form in across), None)
+            return next((name for form, name in needles if form in across), None)
         return found
 
     def seam(self, data: bytes) -> bytes:
