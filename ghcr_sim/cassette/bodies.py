@@ -199,7 +199,7 @@ class Keeper:
             data = bytes(piece)
             if self._taint.find_raw(data, before) is not None:
                 return True
-            before = self._taint.seam(data)
+            before = self._taint.seam(data, before)
         return False
 
 

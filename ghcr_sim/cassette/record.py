@@ -312,7 +312,7 @@ class _Keeping:
     def _look_through(self, piece: bytes) -> None:
         """Look for the secrets that are known by now; for those that come later the whole is looked through again."""
         self._secret = self._secret or self._taint.find_raw(piece, self._before)
-        self._before = self._taint.seam(piece)
+        self._before = self._taint.seam(piece, self._before)
 
     async def catch_up(self, behind: int = 0) -> None:
         """Wait until no more than so many bytes are still to be kept."""
