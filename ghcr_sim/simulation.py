@@ -6,6 +6,7 @@ replay shows are raised when the client is closed, unless something has failed a
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ghcr_sim.cassette import CassetteError, Replay, load
 from ghcr_sim.cassette.addresses import ReverseDoor
+from ghcr_sim.cassette.merge import told_of
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
 from ghcr_sim.serve import Door
@@ -26,6 +28,8 @@ __all__ = ["CassetteSimulation", "open_cassette"]
 
 UPSTREAM = "GHCR_SIM_UPSTREAM"
 """The variable that names another registry to record than https://ghcr.io."""
+
+_log = logging.getLogger("ghcr_sim")
 
 
 def open_cassette(mode: Literal["record", "replay"], path: str | os.PathLike[str]) -> CassetteSimulation:
@@ -93,6 +97,10 @@ class CassetteSimulation:
                 self._recording.discard()
             else:
                 await self._recording.finish()
+                if joined := self._recording.joined:
+                    _log.warning(
+                        "%s: what other recorders had left was merged, too: %s", self._path, told_of(joined)
+                    )
         if self._replay is not None:
             report = self._replay.close()
             if not failed and not report.ok:

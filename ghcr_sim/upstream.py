@@ -72,7 +72,7 @@ class UpstreamAnswer:
             UpstreamError: It broke off.
         """
         try:
-            while piece := await self.response.content.read(_PIECE):
+            while piece := await self.response.content.readany():
                 yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamError(f"the body broke off: {error}") from None

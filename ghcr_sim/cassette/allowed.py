@@ -6,9 +6,7 @@ distribution specification for the fields and keys that it names.
 
 from __future__ import annotations
 
-from ghcr_sim.cassette.model import Rules
-
-__all__ = ["QUERY", "REQUEST_HEADERS", "RESPONSE_HEADERS", "RULES"]
+__all__ = ["QUERY", "REQUEST_HEADERS", "RESPONSE_HEADERS"]
 
 REQUEST_HEADERS = frozenset(
     {
@@ -77,10 +75,4 @@ QUERY = frozenset(
         "scope",
         "service",
     }
-)
-
-RULES = Rules(
-    request_headers=tuple(sorted(REQUEST_HEADERS)),
-    response_headers=tuple(sorted(RESPONSE_HEADERS)),
-    query=tuple(sorted(QUERY)),
 )

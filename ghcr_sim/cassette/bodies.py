@@ -127,13 +127,29 @@ class Keeper:
         return self._keep(data, None)
 
     def large(
-        self, operation: Operation, answer: UpstreamAnswer, writer: PoolWriter, secret: str | None
+        self,
+        operation: Operation,
+        answer: UpstreamAnswer,
+        writer: PoolWriter,
+        secret: str | None,
+        known: int,
     ) -> Body:
-        """An answer's body that came by and by."""
+        """An answer's body that came by and by.
+
+        Args:
+            operation: What was asked for.
+            answer: Its head.
+            writer: Where the bytes are.
+            secret: The name of a secret that was found in it, or None.
+            known: How many secrets were known when it began: it is looked through once more for those after.
+
+        Returns:
+            What is kept of it.
+        """
         if secret is not None or operation.name.startswith("token."):
             return self._withhold(operation, writer.digest, writer.size)
         digest = writer.commit()
-        self._known[digest] = self._taint.count
+        self._known[digest] = known
         return Body(digest=digest, size=writer.size, pooled=True, part=_part_of(answer))
 
     def small(self, operation: Operation, answer: UpstreamAnswer, data: bytes) -> Body | None:
@@ -183,7 +199,7 @@ class Keeper:
             data = bytes(piece)
             if self._taint.find_raw(data, before) is not None:
                 return True
-            before = self._taint.seam(data)
+            before = self._taint.seam(data, before)
         return False
 
 

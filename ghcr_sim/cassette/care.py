@@ -1,4 +1,4 @@
-"""Looking after cassettes: canonical form, left parts, bodies that nobody needs, secrets in files of others.
+"""Looking after cassettes: canonical form, bodies that nobody needs, secrets in files of others.
 
 It reads and writes files and plays nothing. Source: `reference/record-replay.md` sections 5.3 and 5.6.
 """
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load, save, written
 from ghcr_sim.cassette.order import ordered
-from ghcr_sim.cassette.parts import merged, merging, parts_of
+from ghcr_sim.cassette.parts import parts_of
 from ghcr_sim.cassette.pool import NAME, Pool
-from ghcr_sim.cassette.taint import Taint, check, shapes_in
+from ghcr_sim.cassette.taint import shapes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +27,6 @@ __all__ = [
     "format_cassette",
     "is_formatted",
     "list_manifests",
-    "merge_parts",
     "missing",
     "needed_digests",
     "scan",
@@ -74,35 +73,6 @@ def format_cassette(path: Path) -> None:
     """
     cassette = load(path)
     save(path, cassette.header, ordered([cassette.exchanges]))
-
-
-def merge_parts(path: Path) -> int:
-    """Make a cassette of what killed recorders have left.
-
-    Args:
-        path: The cassette.
-
-    Returns:
-        How many exchanges it has now.
-
-    Raises:
-        CassetteError: A recorder is still at it, or nothing is left.
-    """
-    if not any(parts_of(path)):
-        raise CassetteError("no recorder has left anything", path=path, remedy="is it the cassette's name?")
-    with merging(path):
-        done, alive = parts_of(path)
-        if alive:
-            raise CassetteError("a recorder is still at it", path=path, remedy="let it end")
-        header, exchanges = merged(done)
-        for each in exchanges:
-            # What the killed recorder knew is gone; what looks like a secret does so without it.
-            check(each, path, Taint())
-        list_manifests(Pool.beside(path), exchanges)
-        save(path, header, exchanges)
-        for part in done:
-            part.unlink(missing_ok=True)
-        return len(exchanges)
 
 
 def list_manifests(pool: Pool, exchanges: Iterable[Exchange]) -> None:

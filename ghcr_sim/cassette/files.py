@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from ghcr_sim.cassette.collector import collector_waits
 from ghcr_sim.cassette.errors import CassetteError
+from ghcr_sim.cassette.hosts import classes_of
 from ghcr_sim.cassette.model import SCHEMA, Exchange, Header
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.clock import Ids
@@ -209,7 +210,11 @@ def _exchange(path: Path, number: int, line: bytes) -> Exchange:
 def written(header: Header, exchanges: Iterable[Exchange]) -> Iterator[bytes]:
     """The lines of a cassette, sealed."""
     lines = tuple(exchanges)
-    shown = {"seal": seal_of(lines), "exemplars": exemplars_of(lines)}
+    shown = {
+        "seal": seal_of(lines),
+        "exemplars": exemplars_of(lines),
+        "hosts": classes_of(header, lines),
+    }
     yield header.model_copy(update=shown).line().encode() + b"\n"
     for each in lines:
         yield each.line().encode() + b"\n"

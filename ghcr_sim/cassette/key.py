@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.model import Auth, AuthKind, Exchange
     from ghcr_sim.route import Operation
 
-__all__ = ["Key", "auth_kind", "key_of_exchange", "key_of_request", "media_types"]
+__all__ = [
+    "BY_ACCEPT",
+    "BY_RANGE",
+    "UNMATCHED",
+    "Key",
+    "auth_kind",
+    "key_of_exchange",
+    "key_of_request",
+    "media_types",
+]
 
-_BY_ACCEPT = frozenset({"manifest.get", "manifest.head"})
-_BY_RANGE = frozenset({"blob.get", "storage.get"})
+BY_ACCEPT = frozenset({"manifest.get", "manifest.head"})
+"""Operations of which the media types of `Accept` are compared."""
+
+BY_RANGE = frozenset({"blob.get", "storage.get"})
+"""Operations of which `Range` is compared."""
+
 _IN_SESSION = frozenset({"upload.get", "upload.patch", "upload.put", "upload.delete"})
-_IGNORED = frozenset({"account", "client_id", "ns", "offline_token"})
+UNMATCHED = frozenset({"account", "client_id", "ns", "offline_token"})
 """Keys of a query by which clients and mirrors differ, and answers do not."""
 
 
@@ -96,12 +109,12 @@ def _key(
 ) -> Key:
     name, repository, reference = what
     fields = list(headers)
-    asked = tuple(pair for pair in kept_query(query) if pair[0] not in _IGNORED)
+    asked = tuple(pair for pair in kept_query(query) if pair[0] not in UNMATCHED)
     if name == "token.get":
         # One scope with two actions and two orders of scopes ask for the same.
         asked = tuple(sorted((key, _scope(value)) for key, value in asked))
-    accept = media_types(value for key, value in fields if key == "accept") if name in _BY_ACCEPT else ()
-    part = next((value.strip() for key, value in fields if key == "range"), "") if name in _BY_RANGE else ""
+    accept = media_types(value for key, value in fields if key == "accept") if name in BY_ACCEPT else ()
+    part = next((value.strip() for key, value in fields if key == "range"), "") if name in BY_RANGE else ""
     if name in _IN_SESSION:
         reference = ""
     if name.startswith("storage."):

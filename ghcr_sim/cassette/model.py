@@ -16,7 +16,7 @@ from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.oci.refusals import Refusal
 from ghcr_sim.route import OPERATIONS
 
-__all__ = ["SCHEMA", "Auth", "Body", "Exchange", "Header", "Host", "Received", "Rules", "Sent"]
+__all__ = ["SCHEMA", "Auth", "Body", "Exchange", "Header", "Host", "HostClass", "Received", "Rules", "Sent"]
 
 SCHEMA = 1
 """The version of the form that is written; a newer one is not read."""
@@ -25,6 +25,9 @@ _API = re.compile(r"api\.[a-z]{1,20}")
 
 Host = Literal["registry", "storage", "api"]
 """Who answered: the registry with its token realm, the storage host, or GitHub's REST API."""
+
+HostClass = Literal["api", "realm", "registry", "storage"]
+"""What a host is; one may be several: ghcr.io is its own token realm."""
 
 AuthKind = Literal["none", "empty", "basic", "bearer"]
 """What kind of credential came; `empty` is `Bearer` and nothing after it."""
@@ -41,6 +44,7 @@ class _Model(BaseModel):
 Pairs = Annotated[tuple[tuple[str, str], ...], Field(strict=False)]
 Numbers = Annotated[tuple[int, ...], Field(strict=False)]
 Words = Annotated[tuple[str, ...], Field(strict=False)]
+HostClasses = Annotated[tuple[HostClass, ...], Field(strict=False)]
 
 
 def _digest(text: str) -> str:
@@ -153,17 +157,31 @@ class Exchange(_Model):
 
 
 class Rules(_Model):
-    """What was kept when the cassette was recorded; everything else was dropped or replaced.
+    """By what a cassette was made: what was kept, what stands for the rest, and what makes two requests the same.
+
+    All but the first three are empty in cassettes of versions that did not write them down.
 
     Attributes:
-        request_headers: Names of request header fields.
-        response_headers: Names of response header fields.
-        query: Keys of queries.
+        request_headers: Names of request header fields that were kept.
+        response_headers: Names of response header fields that were kept.
+        query: Keys of queries that were kept.
+        matched: What is compared of a request.
+        matched_accept: Operations of which the media types of `Accept` are compared.
+        matched_range: Operations of which `Range` is compared.
+        unmatched_query: Keys of queries that were kept and are not compared.
+        placeholders: What stands for what may not be written → the header fields, query keys and JSON fields there.
+        secrets: The shapes that were searched for in what was written, beside the secrets that passed.
     """
 
     request_headers: Words
     response_headers: Words
     query: Words
+    matched: Words = ()
+    matched_accept: Words = ()
+    matched_range: Words = ()
+    unmatched_query: Words = ()
+    placeholders: dict[str, Words] = {}
+    secrets: Words = ()
 
 
 class Header(_Model):
@@ -175,7 +193,8 @@ class Header(_Model):
         recorded_at: When, in UTC; the only time in the file. Empty where it was written by hand.
         upstream: The registry's origin, such as `https://ghcr.io`.
         storage: The storage host's origin, or "".
-        rules: What was kept.
+        hosts: Each origin that it speaks of → what it is, sorted; empty where an older version wrote it.
+        rules: By what it was made.
         exemplars: Operation and status → the first exchange that shows how this registry answers so.
         by_hand: Where a cassette that nobody recorded comes from.
         seal: The digest of all other lines; None while it is being recorded.
@@ -186,6 +205,7 @@ class Header(_Model):
     recorded_at: str = ""
     upstream: str = "https://ghcr.io"
     storage: str = ""
+    hosts: dict[str, HostClasses] = {}
     rules: Rules | None = None
     exemplars: dict[str, int] = {}
     by_hand: str | None = None

@@ -14,22 +14,19 @@ from urllib.parse import quote, urlsplit
 
 from multidict import CIMultiDict
 
-from ghcr_sim.cassette.cause import changed_by, needed_by
 from ghcr_sim.cassette.order import session_of
 from ghcr_sim.cassette.shelf import is_write, may_push
 from ghcr_sim.exchange import BodyError, BytesBody, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable
 
-    from ghcr_sim.cassette.cause import Resource
     from ghcr_sim.cassette.model import Exchange
     from ghcr_sim.cassette.pool import Pool
-    from ghcr_sim.clock import Ids
     from ghcr_sim.exchange import Body, Handler
     from ghcr_sim.store import Blob
 
-__all__ = ["DigestBody", "Login", "Played", "Player", "method_of", "path_of", "shuffled"]
+__all__ = ["DigestBody", "Login", "Played", "Player", "method_of", "path_of", "scopes_of"]
 
 _AUTHORITY = "127.0.0.1:443"
 _HELD = 1 << 20
@@ -221,7 +218,7 @@ class Player:
         except (ValueError, AttributeError):
             return
         if isinstance(token, str):
-            self._tokens[_scopes(exchange)] = token
+            self._tokens[scopes_of(exchange)] = token
 
 
 def method_of(exchange: Exchange) -> str:
@@ -254,93 +251,13 @@ def _query(pairs: Iterable[tuple[str, str]], mark: str = "?") -> str:
     return f"{mark}{text}" if text else ""
 
 
-def shuffled(exchanges: Sequence[Exchange], ids: Ids) -> list[Exchange]:
-    """The same exchanges in another order that a client could have had.
-
-    Causes come first, an upload's steps keep their turn, and so does what asks the same; what was read before a write
-    is read before it, and a token is fetched before it is used.
+def scopes_of(each: Exchange) -> tuple[str, ...]:
+    """What a token was asked for.
 
     Args:
-        exchanges: They.
-        ids: The dice.
+        each: The request for it.
+
+    Returns:
+        Its scopes, sorted.
     """
-    numbers = {each.id for each in exchanges}
-    before: dict[int, set[int]] = {
-        each.id: {one for one in each.after if one in numbers} for each in exchanges
-    }
-    last: dict[str, int] = {}
-    for each in exchanges:
-        name = _turn(each)
-        if name in last:
-            before[each.id].add(last[name])
-        last[name] = each.id
-    for read, write in _read_before(exchanges):
-        before[write].add(read)
-    for token, use in _token_before(exchanges):
-        before[use].add(token)
-    return _drawn(exchanges, before, ids)
-
-
-def _token_before(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
-    """The first token of each scope, and what was asked with such a token."""
-    first: dict[tuple[str, ...], int] = {}
-    for each in exchanges:
-        if each.operation == "token.get":
-            first.setdefault(_scopes(each), each.id)
-        elif each.auth.kind == "bearer" and each.auth.scopes in first:
-            yield first[each.auth.scopes], each.id
-
-
-def _scopes(each: Exchange) -> tuple[str, ...]:
-    """What a token was asked for."""
     return tuple(sorted(value for key, value in each.query if key == "scope"))
-
-
-def _turn(each: Exchange) -> str:
-    """What keeps its turn: what asks the same, belongs to one upload, or follows a redirect."""
-    if each.operation in {"blob.get", "storage.get"}:
-        return f"blob {each.reference}"
-    return session_of(each) or f"{each.operation} {each.repository} {each.reference} {each.query}"
-
-
-def _read_before(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
-    """Reads, and the writes that they did not see yet."""
-    writes: dict[Resource, list[int]] = {}
-    for each in exchanges:
-        what = (each.operation, each.repository, each.reference, each.query)
-        sent = each.request.body
-        digest = sent.digest if sent and each.operation == "manifest.put" else None
-        for resource in changed_by(*what, status=each.response.status, digest=digest):
-            writes.setdefault(resource, []).append(each.id)
-    for each in exchanges:
-        if each.operation.startswith(("upload.", "token.")) or each.operation == "manifest.put":
-            continue
-        for resource in needed_by(each.operation, each.repository, each.reference, each.query):
-            yield from (
-                (each.id, write) for write in writes.get(resource, ()) if write not in {*each.after, each.id}
-            )
-
-
-def _drawn(exchanges: Sequence[Exchange], before: dict[int, set[int]], ids: Ids) -> list[Exchange]:
-    """An order by chance in which everything comes after what is before it."""
-    by_id = {each.id: each for each in exchanges}
-    open_ones = {number: len(causes) for number, causes in before.items()}
-    effects: dict[int, list[int]] = {}
-    for number, causes in before.items():
-        for cause in causes:
-            effects.setdefault(cause, []).append(number)
-    free = [number for number in by_id if not open_ones[number]]
-    out: list[Exchange] = []
-    while free:
-        chosen = int.from_bytes(ids.key()[:4], "big") % len(free)
-        free[chosen], free[-1] = free[-1], free[chosen]
-        number = free.pop()
-        out.append(by_id.pop(number))
-        for effect in effects.get(number, ()):
-            open_ones[effect] -= 1
-            if not open_ones[effect]:
-                free.append(effect)
-    return [
-        *out,
-        *by_id.values(),
-    ]  # what waits for itself, as only a cassette by hand can have it, as it stands

@@ -44,6 +44,9 @@ _BODILESS = frozenset({204, 304})
 _BEHIND = 4 << 20
 """Bytes that may still have to be hashed and written while the client is given more."""
 
+_STEP = 1 << 20
+"""Bytes that are kept at once: each step is a way to a thread and back."""
+
 _log = logging.getLogger("ghcr_sim")
 
 
@@ -271,6 +274,7 @@ class _Keeping:
         self._step: asyncio.Task[None] | None = None
         self._before = b""
         self._secret: str | None = None
+        self._known = taint.count
         self._error: OSError | None = None
         self._writer: PoolWriter | None = None
         self.noted = False
@@ -282,14 +286,13 @@ class _Keeping:
 
     def begin(self, piece: bytes) -> None:
         """Begin to keep a piece."""
-        self._secret = self._secret or self._taint.find_raw(piece, self._before)
-        self._before = self._taint.seam(piece)
         self._waiting.append(piece)
         self._passed += len(piece)
-        self._go_on()
+        if self._passed - self._kept >= _STEP:
+            self._go_on()
 
     def _go_on(self) -> None:
-        """Keep what waits, all of it in one step: it is hashed and written while the next pieces pass."""
+        """Keep what waits, all in one step: it is looked through, hashed and written while the next pieces pass."""
         if self._waiting and (self._step is None or self._step.done()):
             pieces, self._waiting = self._waiting, []
             self._step = asyncio.ensure_future(asyncio.to_thread(self._write, pieces))
@@ -299,11 +302,17 @@ class _Keeping:
             if self._writer is None:
                 self._writer = self._pool.writer()
             for piece in pieces if self._error is None else ():
+                self._look_through(piece)
                 self._writer.write(piece)
         except OSError as error:
             self._error = error
         finally:
             self._kept += sum(map(len, pieces))
+
+    def _look_through(self, piece: bytes) -> None:
+        """Look for the secrets that are known by now; for those that come later the whole is looked through again."""
+        self._secret = self._secret or self._taint.find_raw(piece, self._before)
+        self._before = self._taint.seam(piece, self._before)
 
     async def catch_up(self, behind: int = 0) -> None:
         """Wait until no more than so many bytes are still to be kept."""
@@ -322,7 +331,7 @@ class _Keeping:
         if self._error is not None:
             raise self._error
         assert self._writer is not None
-        return keeper.large(asked.place.operation, answer, self._writer, self._secret)
+        return keeper.large(asked.place.operation, answer, self._writer, self._secret, self._known)
 
     def discard(self) -> None:
         """Forget what was not committed."""

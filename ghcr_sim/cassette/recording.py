@@ -11,15 +11,14 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ghcr_sim.cassette.allowed import RULES
-from ghcr_sim.cassette.care import list_manifests
 from ghcr_sim.cassette.errors import CassetteError
-from ghcr_sim.cassette.files import load, save
+from ghcr_sim.cassette.files import load
+from ghcr_sim.cassette.merge import Left, join, left_by, told_of
 from ghcr_sim.cassette.model import SCHEMA, Header
-from ghcr_sim.cassette.parts import Part, merged, merging, parts_of
+from ghcr_sim.cassette.parts import Part, merging, parts_of
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.cassette.record import Recorder
-from ghcr_sim.cassette.rehearse import rehearse
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.cassette.taint import Taint, check
 
 if TYPE_CHECKING:
@@ -44,6 +43,10 @@ class Recording:
         clock: The time, for the header.
         secrets: More secrets to look for, by name: those of environment variables, say.
 
+    Attributes:
+        target: The cassette's file.
+        joined: What other recorders had left and `finish` has merged, too.
+
     Raises:
         CassetteError: Nothing can be written there, or `upstream` is no origin.
     """
@@ -67,6 +70,7 @@ class Recording:
         for name, secret in secrets:
             self._taint.add(name, secret)
         self._recorder: Recorder | None = None
+        self.joined: tuple[Left, ...] = ()
 
     def recorder(self, upstream: Upstream, addresses: Addresses) -> Recorder:
         """The origin that records."""
@@ -82,8 +86,38 @@ class Recording:
         """Forget what was recorded; the old cassette stays."""
         self._part.discard()
 
+    def leave(self) -> Left | None:
+        """End early: what was completed stays on disk as a part, for a later merge. Harmless to repeat.
+
+        Returns:
+            The part; None where nothing was completed, or all of it is in the cassette already.
+
+        Raises:
+            SecretFound: It holds a secret; nothing was kept.
+            CassetteError: Something could not be written; the same.
+        """
+        self._close()
+        if not self._part.path.exists():
+            return None
+        (left,) = left_by([self._part.path])
+        if left.exchanges:
+            return left
+        self._part.discard()
+        return None
+
+    def _close(self) -> None:
+        """Look back at what was written, and say that nothing more comes; nothing is kept where that fails."""
+        if self._part.closed:
+            return
+        try:
+            self._look_back()
+        except Exception:
+            self._part.discard()
+            raise
+        self._part.close()
+
     async def finish(self) -> Cassette | None:
-        """Merge, rehearse and swap in.
+        """Merge, rehearse and swap in. Who cancels it leaves a part, as `leave` does.
 
         Returns:
             The cassette; None where another recorder is still at it, and will merge this part, too.
@@ -92,12 +126,7 @@ class Recording:
             SecretFound: A secret would have been written; nothing was kept.
             CassetteError: Nothing was recorded, or it does not replay; the old cassette is as it was.
         """
-        try:
-            self._look_back()
-        except BaseException:
-            self._part.discard()
-            raise
-        self._part.close()
+        self._close()
         with merging(self.target):
             done, alive = parts_of(self.target)
             if alive:
@@ -105,12 +134,14 @@ class Recording:
             if self._part.path not in done:
                 # Who ended at the same time has merged this part, too.
                 return load(self.target)
+            others = left_by(each for each in done if each != self._part.path)
             try:
-                cassette = await self._merge(done)
-            except BaseException:
+                cassette = await join(self.target, done, self._taint, remedy=_remedy(others))
+            except Exception:
                 # Only what was recorded here is forgotten: what others have left may be good.
                 self._part.path.unlink(missing_ok=True)
                 raise
+            self.joined = others
             for part in done:
                 part.unlink(missing_ok=True)
             return cassette
@@ -133,37 +164,11 @@ class Recording:
         if late:
             self._part.rewrite([_without(each, late) for each in written])
 
-    async def _merge(self, parts: list[Path]) -> Cassette:
-        header, exchanges = merged(parts)
-        if not exchanges:
-            raise CassetteError(
-                "nothing was recorded",
-                path=self.target,
-                remedy="does the command reach the registry by this door?",
-            )
-        for each in exchanges:
-            check(each, self.target, self._taint)
-        new = self.target.with_name(f".{self.target.name}.rehearsal")
-        try:
-            save(new, header, exchanges)
-            faults = await rehearse(load(new))
-        finally:
-            new.unlink(missing_ok=True)
-        if faults:
-            more = f" (and {len(faults) - 3} more)" if faults[3:] else ""
-            left = (
-                ""
-                if parts == [self._part.path]
-                else "; other recorders' parts are left: merge or delete them"
-            )
-            raise CassetteError(
-                f"it does not replay as it was recorded: {'; '.join(faults[:3])}{more}",
-                path=self.target,
-                remedy=f"the old cassette is as it was{left}",
-            )
-        list_manifests(self._pool, exchanges)
-        save(self.target, header, exchanges)
-        return load(self.target)
+
+def _remedy(others: tuple[Left, ...]) -> str:
+    """What to do where it does not replay."""
+    left = f"; other recorders' parts are left: merge or delete them: {told_of(others)}" if others else ""
+    return f"the old cassette is as it was{left}"
 
 
 def _without(each: Exchange, digests: set[str]) -> Exchange:

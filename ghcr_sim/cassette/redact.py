@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.taint import Taint
 
-__all__ = ["PLACEHOLDER", "Redactor", "kept_query"]
+__all__ = ["PLACEHOLDER", "PLACEHOLDERS", "Redactor", "kept_query"]
 
 PLACEHOLDER = re.compile(r"<(session|token|state):(\d+)>")
 """A placeholder with a number."""
@@ -35,6 +35,19 @@ _FORM = ("password", "refresh_token", "client_secret", "assertion", "code")
 """Fields of the form that is posted to a token endpoint, whose values are secrets."""
 
 _SIGNATURES = frozenset({"sig", "hmac", "X-Amz-Signature"})
+_REPLACED = {"date": "<date>", "last-modified": "<date>", "x-github-request-id": "<request-id>"}
+"""Header fields whose whole value is replaced."""
+
+PLACEHOLDERS: dict[str, tuple[str, ...]] = {
+    "<date>": ("date", "issued_at", "last-modified"),
+    "<request-id>": ("x-github-request-id",),
+    "<session>": ("docker-upload-uuid", "link", "location"),
+    "<signature>": tuple(sorted(_SIGNATURES)),
+    "<state>": ("link", "location"),
+    "<token>": tuple(sorted(_TOKENS)),
+}
+"""Placeholder, without its number → the header fields, query keys and JSON fields in which it stands."""
+
 _HARMLESS = frozenset({"origin"})
 """Keys of a query that are dropped, and no secret: crane says which registry it mounts from."""
 
@@ -133,11 +146,9 @@ class Redactor:
 
     def _value(self, name: str, value: str) -> str:
         """A field's value with placeholders."""
+        if name in _REPLACED:
+            return _REPLACED[name]
         match name:
-            case "date" | "last-modified":
-                return "<date>"
-            case "x-github-request-id":
-                return "<request-id>"
             case "docker-upload-uuid":
                 return self.number("session", value)
             case "location":

@@ -1,7 +1,7 @@
 """What a replay has to say: what was answered from where, what was missing, what was wrong, what was left over.
 
-A miss is explained: how far the request came, the nearest recorded ones, the first difference, and what to do. It
-decides nothing.
+A miss is explained: how far the request came, field by field and then in the order of writes, the nearest recorded
+ones, the first difference, and what to do. It decides nothing.
 Source: `reference/record-replay.md` section 5.5.
 """
 
@@ -33,6 +33,15 @@ _HINTS = {
     "withheld": "its body was withheld, because it holds a secret",
     "cut off": "its body was cut off while it was recorded",
 }
+
+_LAST = {
+    "early": "order NO (the write before it was not made yet)",
+    "used up": "order NO (used up)",
+    "withheld": "order yes, body NO (withheld)",
+    "cut off": "order yes, body NO (cut off)",
+    "scope": "scope NO",
+}
+"""Reason → the stage after all fields agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,10 @@ def explain(key: Key, exchanges: Iterable[Exchange], path: Path, reason: str) ->
         other = key_of_exchange(each)
         ranked.setdefault(other, (_likeness(key, other), each))
     nearest = sorted(ranked.items(), key=lambda item: -item[1][0])[:_SHOWN]
-    lines = [f"no answer on cassette for {told(key)}", f"  cassette {path.name}; {_stage(key, list(ranked))}"]
+    lines = [
+        f"no answer on cassette for {told(key)}",
+        f"  cassette {path.name}; {_stage(key, list(ranked), reason)}",
+    ]
     for other, (_, each) in nearest:
         difference = _first_difference(key, other)
         lines.append(
@@ -158,13 +170,15 @@ def _shown(value: object) -> str:
     return str(value) or "nothing"
 
 
-def _stage(key: Key, known: list[Key]) -> str:
-    """How far a request came."""
+def _stage(key: Key, known: list[Key], reason: str) -> str:
+    """How far a request came: each field among what agrees in those before, and last, whether it is its turn."""
     left = known
     reached = []
-    for name in ("operation", "repository", "reference"):
+    for name in _FIELDS:
         left = [each for each in left if getattr(each, name) == getattr(key, name)]
         reached.append(f"{name} {'yes' if left else 'NO'}")
         if not left:
             break
+    else:
+        reached.append(_LAST.get(reason, "order yes"))
     return "stage reached: " + ", ".join(reached)

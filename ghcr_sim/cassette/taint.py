@@ -26,6 +26,12 @@ __all__ = ["SHAPES", "Taint", "check", "masked", "secret_in", "shapes_in"]
 _SHORTEST = 6
 """A shorter secret is a part of too many words to be looked for."""
 
+_LONG = 24
+"""A secret of so many bytes is an unlikely run of letters."""
+
+_MANY = 8
+"""So many long secrets are looked for one by one in the time that a look for a run of their letters takes."""
+
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
 SHAPES: dict[str, re.Pattern[bytes]] = {
@@ -147,15 +153,40 @@ class Taint:
             data: A piece of it.
             before: The end of the piece before, as `seam` gives it: a secret may lie across.
         """
-        found = next((name for form, name in self._raw.items() if form in data), None)
+        needles = tuple(self._raw.items())  # another thread may learn more meanwhile
+        found = next((name for form, name in _possible(needles, data) if form in data), None)
         if found is None and before:
             across = before + data[: self._longest]
-            return next((name for form, name in self._raw.items() if form in across), None)
+            return next((name for form, name in needles if form in across), None)
         return found
 
-    def seam(self, data: bytes) -> bytes:
-        """The end of a piece, in which a secret may have begun."""
-        return data[-self._longest :] if self._longest else b""
+    def seam(self, data: bytes, before: bytes = b"") -> bytes:
+        """The end of what came, in which a secret may have begun.
+
+        Args:
+            data: A piece.
+            before: The seam before it: a piece may be shorter than a secret.
+        """
+        if not self._longest:
+            return b""
+        return (data if len(data) >= self._longest else before + data)[-self._longest :]
+
+
+def _possible(needles: tuple[tuple[bytes, str], ...], data: bytes) -> Iterator[tuple[bytes, str]]:
+    """The secrets that may be in some bytes: with many, a look for a long run of their letters rules most bytes out.
+
+    Each pulled layer adds two signatures, and each secret that is looked for takes as long as the last one; compressed
+    bytes have no such run.
+    """
+    long = [each for each in needles if len(each[0]) >= _LONG]
+    if len(long) <= _MANY:
+        yield from needles
+        return
+    yield from (each for each in needles if len(each[0]) < _LONG)
+    letters = set(b"".join(form for form, _ in long))
+    table = bytes(each in letters for each in range(256))
+    if b"\1" * min(len(form) for form, _ in long) in data.translate(table):
+        yield from long
 
 
 def _decoded(text: str) -> str | None:

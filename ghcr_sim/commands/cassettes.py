@@ -5,16 +5,18 @@ Each function gives an exit status.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import click
 
 from ghcr_sim.cassette import CassetteError, load
-from ghcr_sim.cassette.care import format_cassette, is_formatted, merge_parts, missing, unneeded
+from ghcr_sim.cassette.care import format_cassette, is_formatted, missing, unneeded
 from ghcr_sim.cassette.care import scan as scan_files
 from ghcr_sim.cassette.har import to_har
 from ghcr_sim.cassette.key import key_of_exchange
+from ghcr_sim.cassette.merge import merge_parts, told_of
 from ghcr_sim.cassette.report import told
 
 if TYPE_CHECKING:
@@ -90,8 +92,9 @@ def collect(directory: Path, *, dry_run: bool) -> int:
 
 
 def merge(path: Path) -> int:
-    """Make a cassette of left parts."""
-    click.echo(f"{path}: {merge_parts(path)} exchanges")
+    """Make a cassette of left parts, and say which they were."""
+    cassette, left = asyncio.run(merge_parts(path))
+    click.echo(f"{path}: {len(cassette.exchanges)} exchanges, replayed twice; merged: {told_of(left)}")
     return 0
 
 

@@ -1,7 +1,8 @@
 """`ghcr-sim record`: a door is opened, a command goes through it, and a cassette is made of what passed.
 
-A door stays open until Ctrl-C where no command is given. The command's exit status is this one's; where it
-went well and the cassette fails, it is 1.
+A door stays open until Ctrl-C where no command is given: that is its end, and the cassette is made. A command that
+Ctrl-C or SIGTERM interrupts leaves what was completed as a part, to be merged, and the old cassette as it was. The
+command's exit status is this one's; where it went well and the cassette fails, it is 1.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shlex
 import signal
 import tempfile
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import click
 
 from ghcr_sim.cassette.addresses import API_HOST, ForwardDoor, ReverseDoor
 from ghcr_sim.cassette.errors import CassetteError
+from ghcr_sim.cassette.merge import told_of
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
 from ghcr_sim.commands.loops import loop_factory
@@ -65,7 +68,6 @@ def run(options: Options) -> int:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(_record(options))
     except asyncio.CancelledError:
-        click.echo("ended by SIGTERM: nothing was kept, and the old cassette is as it was", err=True)
         return 128 + signal.SIGTERM
 
 
@@ -93,6 +95,9 @@ async def _record(options: Options) -> int:
             raise
         click.echo(f"ghcr-sim: {error}", err=True)  # and it does not hide that the command had failed
         return status
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        _leave(options.to, recording)
+        raise
     except BaseException:
         recording.discard()
         raise
@@ -211,6 +216,24 @@ def stop_signal() -> asyncio.Event:
     return stopped
 
 
+def _leave(target: Path, recording: Recording) -> None:
+    """Keep what was completed before an interruption, and say where it is."""
+    try:
+        left = recording.leave()
+    except CassetteError as error:
+        click.echo(f"ghcr-sim: interrupted, and nothing was kept: {error}", err=True)
+        return
+    old = "; the old cassette is as it was" if target.exists() else ""
+    if left is None:
+        click.echo(f"{target}: interrupted: nothing was recorded{old}", err=True)
+        return
+    click.echo(
+        f"{target}: interrupted: what was completed is in {left}; a cassette is made of it by "
+        f"ghcr-sim cassette merge {shlex.quote(str(target))}, and by the next recording, unless you delete it{old}",
+        err=True,
+    )
+
+
 def _tell(options: Options, recording: Recording, cassette: Cassette | None) -> None:
     """Say what became of it."""
     for each in recording.withheld:
@@ -218,5 +241,10 @@ def _tell(options: Options, recording: Recording, cassette: Cassette | None) -> 
     if cassette is None:
         click.echo(f"{options.to}: another recorder is still at it; it will merge this part, too", err=True)
         return
+    if recording.joined:
+        click.echo(
+            f"{options.to}: what other recorders had left was merged, too: {told_of(recording.joined)}",
+            err=True,
+        )
     count = len(cassette.exchanges)
     click.echo(f"{options.to}: {count} exchanges, replayed twice", err=True)

@@ -18,13 +18,13 @@ from multidict import CIMultiDict
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.cassette.addresses import ReverseDoor
-from ghcr_sim.cassette.allowed import RULES
 from ghcr_sim.cassette.files import load, save
 from ghcr_sim.cassette.model import Auth, Body, Exchange, Header, Received, Sent
 from ghcr_sim.cassette.parts import Part
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.cassette.record import Recorder
 from ghcr_sim.cassette.recording import Recording
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.cassette.taint import Taint
 from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import BytesBody, Content, Relay, Request, Response

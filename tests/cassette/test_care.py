@@ -12,14 +12,12 @@ from ghcr_sim.cassette.care import (
     Finding,
     format_cassette,
     is_formatted,
-    merge_parts,
     missing,
     needed_digests,
     scan,
     unneeded,
 )
 from ghcr_sim.cassette.pool import Pool
-from ghcr_sim.oci.media import OCI_MANIFEST
 
 EDITS = {
     "a blank": lambda data: data.replace('"id":1', '"id": 1'),
@@ -55,39 +53,6 @@ def test_a_line_more_is_not_in_form(tmp_path) -> None:
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(CassetteError, match="line 3: the line is damaged"):
         is_formatted(path)
-
-
-def test_left_parts_become_a_cassette(tmp_path) -> None:
-    """What a killed recorder has left is merged; a living one is waited for; without any there is nothing to do."""
-    target = tmp_path / "a.jsonl"
-    with pytest.raises(
-        CassetteError, match=r"a.jsonl: no recorder has left anything; is it the cassette's name\?"
-    ):
-        merge_parts(target)
-    assert list(tmp_path.iterdir()) == []
-    begun = recording(target)
-    begun._part.append(exchange(1, got=text("hello")))
-    with pytest.raises(CassetteError, match="a recorder is still at it; let it end"):
-        merge_parts(target)
-    begun._part.close()
-    assert merge_parts(target) == 1
-    assert load(target).is_sealed
-    with pytest.raises(CassetteError, match="no recorder has left anything"):
-        merge_parts(tmp_path / "missing" / "a.jsonl")
-    assert not (tmp_path / "missing").exists()
-
-
-def test_a_merged_cassette_lists_its_manifests(tmp_path) -> None:
-    """The pool of what a killed recorder has left is found by name, too: skopeo, crane and oras read it."""
-    target = tmp_path / "a.jsonl"
-    begun = recording(target)
-    kept = pooled(Pool(tmp_path / "pool"), b"{}")
-    more = {"repository": "a/b", "reference": "v1", "got_headers": (("content-type", OCI_MANIFEST),)}
-    begun._part.append(exchange(1, "manifest.get", got=kept, **more))
-    begun._part.close()
-    merge_parts(target)
-    listed = json.loads((tmp_path / "pool" / "index.json").read_text())["manifests"]
-    assert [(each["digest"], each["mediaType"]) for each in listed] == [(kept.digest, OCI_MANIFEST)]
 
 
 def test_bodies_that_are_missing_are_named_once(tmp_path) -> None:

@@ -140,7 +140,9 @@ def test_merge(tmp_path) -> None:
     begun = recording(tmp_path / "a.jsonl")
     begun._part.append(exchange())
     begun._part.close()
-    assert typed("cassette", "merge", tmp_path / "a.jsonl") == (0, f"{tmp_path / 'a.jsonl'}: 1 exchanges\n")
+    status, said = typed("cassette", "merge", tmp_path / "a.jsonl")
+    merged = f"merged: {begun._part.path} (1 exchanges, from 2026-09-21T14:13:20Z)"
+    assert (status, said) == (0, f"{tmp_path / 'a.jsonl'}: 1 exchanges, replayed twice; {merged}\n")
     assert len(load(tmp_path / "a.jsonl").exchanges) == 1
 
 

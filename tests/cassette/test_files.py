@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from cassette.making import cassette, exchange, header, pooled, text
+from cassette.making import cassette, digest, exchange, header, pooled, text
 from cassette.test_model import exchanges
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import few
 
 from ghcr_sim.cassette import CassetteError, load
+from ghcr_sim.cassette.care import format_cassette, is_formatted
 from ghcr_sim.cassette.files import LINE_LIMIT, save, seal_of
 from ghcr_sim.cassette.pool import Pool
 
@@ -225,6 +226,56 @@ def test_a_full_disk_leaves_the_old_cassette(tmp_path) -> None:
     )
     assert path.read_bytes() == before
     assert sorted(tmp_path.iterdir()) == [path]
+
+
+def test_the_header_says_what_each_host_is(tmp_path) -> None:
+    """The registry, its realm, where its blobs are, and the API, as challenges and redirects name them."""
+    challenge = (("www-authenticate", 'Bearer realm="https://auth.example/token",service="r.example"'),)
+    redirect = (("location", "https://cdn.example/ghcr1/x?<signature>"),)
+    other = (("location", "https://r.example/elsewhere"),)
+    made = cassette(
+        tmp_path / "a.jsonl",
+        exchange(1, "manifest.get", 401, repository="a/b", reference="v1", got_headers=challenge),
+        exchange(2, "blob.get", 307, repository="a/b", reference=digest(b"x"), got_headers=redirect),
+        exchange(3, "blob.get", 307, repository="a/b", reference=digest(b"y"), got_headers=other),
+        exchange(4, "api.get", host="api", reference="/user/packages"),
+        upstream="https://r.example",
+    )
+    assert made.header.hosts == {
+        "https://api.github.com": ("api",),
+        "https://auth.example": ("realm",),
+        "https://cdn.example": ("storage",),
+        "https://r.example": ("registry",),
+    }
+
+
+@pytest.mark.parametrize("name", ["token.get", "ping"])
+def test_a_realm_that_no_challenge_names_is_the_registrys(tmp_path, name) -> None:
+    """Where a token was fetched; where none was, nobody says."""
+    made = cassette(tmp_path / "a.jsonl", exchange(1, name), storage="https://cdn.example")
+    classes = ("realm", "registry") if name == "token.get" else ("registry",)
+    assert made.header.hosts == {"https://cdn.example": ("storage",), "https://ghcr.io": classes}
+
+
+OLD = (
+    '{"cassette":1,"tool":"pytest-ghcr 0.1.0","recorded_at":"2026-09-21T14:13:20Z",'
+    '"rules":{"request_headers":["accept"],"response_headers":["date"],"query":["n"]},'
+    '"exemplars":{"ping 200":1},"seal":"%s"}\n'
+)
+
+
+def test_a_cassette_from_before_hosts_were_told_is_read(tmp_path) -> None:
+    """It plays and is sealed as ever; putting it in form adds its hosts and leaves its rules."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(OLD % seal_of([exchange()]) + exchange().line() + "\n")
+    old = load(path)
+    assert (old.is_sealed, old.header.hosts, old.header.rules.matched) == (True, {}, ())
+    assert not is_formatted(path)
+    format_cassette(path)
+    assert is_formatted(path)
+    new = load(path)
+    assert new.header == old.header.model_copy(update={"hosts": {"https://ghcr.io": ("registry",)}})
+    assert new.exchanges == old.exchanges
 
 
 def test_a_kill_in_the_middle_of_writing_leaves_a_whole_cassette(tmp_path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from cassette.making import digest, recording
 
 from ghcr_sim.cassette import load
-from ghcr_sim.cassette.care import merge_parts
+from ghcr_sim.cassette.merge import merge_parts
 from ghcr_sim.cassette.parts import parts_of
 
 TESTS = Path(__file__).parents[1]
@@ -114,7 +114,7 @@ def check(target: Path, whole: list[str]) -> int:
     if not load(done[0], lenient=True).exchanges:
         assert whole == []
         return 0
-    count = merge_parts(target)
+    count = len(asyncio.run(merge_parts(target))[0].exchanges)
     found = load(target)
     recorded = {dict(each.query)["n"] for each in found.exchanges}
     assert set(whole) <= recorded, sorted(set(whole) - recorded)

@@ -24,7 +24,7 @@ from cassette.making import (
 
 from ghcr_sim.cassette import CassetteError, Replay
 from ghcr_sim.cassette.addresses import ForwardDoor, ReverseDoor
-from ghcr_sim.cassette.care import merge_parts
+from ghcr_sim.cassette.merge import merge_parts
 
 STATE = "c3RhdGU" + "-of-an-upload"
 SIGNATURE = "c2ln" + "bmF0dXJlLW9mLWEtYmxvYg=="
@@ -231,7 +231,7 @@ def test_what_a_killed_recorder_left_is_scanned_before_it_is_merged(tmp_path) ->
     path = begun._part.path
     path.write_text(path.read_text().replace("harmless", PAT))
     with pytest.raises(CassetteError, match="a GitHub token stands in what ping would have written"):
-        merge_parts(tmp_path / "a.jsonl")
+        asyncio.run(merge_parts(tmp_path / "a.jsonl"))
     assert not (tmp_path / "a.jsonl").exists()
 
 

@@ -133,7 +133,7 @@ def test_06_there_is_one_way_into_a_file() -> None:
     appenders = {name for name, said in sources().items() if ".append(written)" in said}
     assert appenders == {"record.py"}
     assert "check(each, self.target, self._taint)" in sources()["recording.py"]
-    assert "check(each, path, Taint())" in sources()["care.py"]
+    assert "check(each, target, taint)" in sources()["merge.py"]
 
 
 @pytest.mark.parametrize("seed", range(3))

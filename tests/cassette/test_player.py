@@ -6,14 +6,10 @@ import asyncio
 
 import pytest
 from cassette.making import digest, exchange, fake, pooled, record
-from hypothesis import given
-from hypothesis import strategies as st
-from strategies import some
 
 from ghcr_sim.cassette.model import Auth, Body
-from ghcr_sim.cassette.player import DigestBody, Login, Player, method_of, path_of, shuffled
+from ghcr_sim.cassette.player import DigestBody, Login, Player, method_of, path_of
 from ghcr_sim.cassette.pool import Pool
-from ghcr_sim.clock import Ids
 from ghcr_sim.exchange import BodyError, Response
 from ghcr_sim.route import OPERATIONS, parse
 
@@ -177,36 +173,6 @@ def test_bodies_are_sent_as_far_as_they_were_kept(tmp_path) -> None:
 
     with pytest.raises(BodyError, match="the bytes were not kept"):
         asyncio.run(read())
-
-
-@some
-@given(st.integers(0, 10**6))
-def test_another_order_is_one_that_a_client_could_have_had(recorded, seed) -> None:
-    """Nothing is lost, and nothing comes before what it was recorded after, or before its upload's last step."""
-    found = shuffled(recorded.exchanges, Ids(seed))
-    assert sorted(each.id for each in found) == [each.id for each in recorded.exchanges]
-    done = set()
-    steps = {}
-    for each in found:
-        assert done.issuperset(each.after)
-        done.add(each.id)
-        if each.operation.startswith("upload.") and each.reference:
-            steps.setdefault(each.reference, []).append(each.id)
-    assert all(each == sorted(each) for each in steps.values())
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_a_token_is_fetched_before_it_is_used(seed) -> None:
-    """In another order, too: a push with a token for pulling is another request, and a miss."""
-    pull, push = (("scope", "repository:a/b:pull"),), (("scope", "repository:a/b:pull,push"),)
-    recorded = [
-        exchange(1, "token.get", query=pull),
-        exchange(2, "token.get", query=push),
-        exchange(3, "upload.post", repository="a/b", auth=Auth(kind="bearer", scopes=(push[0][1],))),
-        exchange(4, "token.get", query=push, after=(3,)),
-    ]
-    found = [each.id for each in shuffled(recorded, Ids(seed))]
-    assert found.index(2) < found.index(3) < found.index(4)
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,10 @@ from cassette.making import (
 from ghcr_sim.cassette import CassetteError, SecretFound, load
 from ghcr_sim.cassette import recording as recording_module
 from ghcr_sim.cassette.addresses import ReverseDoor
+from ghcr_sim.cassette.bodies import SMALL
 from ghcr_sim.cassette.care import format_cassette, is_formatted
 from ghcr_sim.cassette.recording import Recording
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import BytesBody
 from ghcr_sim.oci.media import OCI_MANIFEST
@@ -78,7 +80,11 @@ def test_a_recording_is_a_sealed_cassette_in_canonical_form(tmp_path) -> None:
     )
     assert found.header.recorded_at == "2026-09-21T14:13:20Z"
     assert found.header.tool.startswith("pytest-ghcr ")
-    assert found.header.rules is not None
+    assert found.header.hosts == {
+        UPSTREAM: ("realm", "registry"),
+        "https://pkg-containers.githubusercontent.com": ("storage",),
+    }
+    assert found.header.rules == RULES
     assert names(tmp_path) == ["a.jsonl", "pool"]
     index = json.loads((tmp_path / "pool" / "index.json").read_text())
     assert [(each["digest"], each["mediaType"]) for each in index["manifests"]] == [
@@ -306,6 +312,28 @@ def test_a_secret_that_comes_after_its_body_withholds_it(tmp_path) -> None:
     assert begun.withheld == [digest(manifest)]
     assert list(found.pool.digests()) == []
     assert load(found.path).is_sealed
+
+
+def test_a_secret_that_comes_while_its_body_passes_withholds_it(tmp_path) -> None:
+    """The piece that holds it was looked through before anybody knew it: the whole is looked through once more."""
+    begun = recording(tmp_path / "a.jsonl")
+    first, rest = b"hunter2hunter2".ljust(SMALL + 1, b"."), b"!" * (2 << 20)
+
+    class Slow(Answered):
+        async def pieces(self):
+            yield first
+            yield rest
+            await asyncio.sleep(0.2)  # for the first pieces to be looked through
+            begun._taint.add("the password", "hunter2hunter2")
+            yield rest
+
+    whole = first + rest + rest
+    slow = Slow(200, (("content-length", str(len(whole))),), [], len(whole))
+    got = asked(begun.recorder(Stub([slow]), ReverseDoor(UPSTREAM)), "GET", f"/v2/a/b/blobs/{digest(whole)}")
+    assert got.body == whole
+    found = finish(begun)
+    assert [each.response.body.withheld for each in found.exchanges] == ["secret"]
+    assert list(found.pool.digests()) == []
 
 
 def test_secrets_of_variables_are_looked_for(tmp_path) -> None:

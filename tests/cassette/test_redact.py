@@ -8,8 +8,9 @@ import pytest
 from cassette.making import PAT, basic
 from multidict import CIMultiDict
 
-from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS, RULES
+from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
 from ghcr_sim.cassette.redact import Redactor, kept_query
+from ghcr_sim.cassette.rules import RULES
 from ghcr_sim.cassette.taint import Taint
 
 SESSION = "0a1b2c3d-0000-4000-8000-0123456789ab"

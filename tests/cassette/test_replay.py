@@ -147,6 +147,7 @@ def test_a_literal_replay_gives_each_answer_once(recorded) -> None:
     _, report = play(recorded, work, "literal")
     assert [each.reason for each in report.misses] == ["used up"]
     assert "try repeat or registry" in report.misses[0].text
+    assert "range yes, order NO (used up)" in report.misses[0].text
 
 
 @pytest.mark.parametrize("part", ["bytes=0-9", "bytes=100-", "bytes=-5"])
@@ -321,6 +322,7 @@ def test_a_read_before_its_write_is_a_miss(recorded) -> None:
     _, report = play(recorded, work)
     assert [each.reason for each in report.misses] == ["early"]
     assert "it was recorded after a write that this run has not made: make it first" in report.misses[0].text
+    assert "range yes, order NO (the write before it was not made yet)" in report.misses[0].text
 
 
 def test_a_forgotten_write_is_a_failure_and_a_forgotten_read_is_not(recorded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cassette.making import PAT, exchange
 
 from ghcr_sim.cassette.key import Key, key_of_exchange
@@ -74,6 +75,59 @@ def test_the_first_difference_is_told() -> None:
     ):
         assert said in explain(same._replace(**change), [recorded], Path("a"), "unknown").text
     assert "differs" not in explain(same, [recorded], Path("a"), "used up").text
+
+
+def stage(asked, exchanges, reason="unknown"):
+    """The stage in an explanation."""
+    line = explain(asked, exchanges, Path("a"), reason).text.splitlines()[1]
+    return line.partition("stage reached: ")[2]
+
+
+FIELDS = ("operation", "repository", "reference", "query", "auth", "accept", "range")
+OTHERS = {
+    "operation": "manifest.head",
+    "repository": "c/d",
+    "reference": "v2",
+    "query": (("n", "1"),),
+    "auth": "none",
+    "accept": ("a/x",),
+    "range": "bytes=0-1",
+}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_the_stage_is_the_first_field_that_nothing_agrees_in(field) -> None:
+    """All fields before it are reached, and none after it is told."""
+    recorded = exchange(1, "manifest.get", repository="a/b", reference="v1", auth="bearer")
+    before = FIELDS[: FIELDS.index(field)]
+    assert stage(key()._replace(**{field: OTHERS[field]}), [recorded]) == ", ".join(
+        [*(f"{each} yes" for each in before), f"{field} NO"]
+    )
+
+
+def test_a_field_agrees_in_what_agrees_before_it_only() -> None:
+    """Another repository's exchange with the right media type does not make that stage."""
+    types = {"sent_headers": (("accept", "a/x"),)}
+    here = exchange(1, "manifest.get", repository="a/b", reference="v1", auth="bearer")
+    there = exchange(2, "manifest.get", repository="c/d", reference="v1", auth="bearer", **types)
+    assert stage(key(accept=("a/x",)), [here, there]).endswith("auth yes, accept NO")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("early", "range yes, order NO (the write before it was not made yet)"),
+        ("used up", "range yes, order NO (used up)"),
+        ("withheld", "range yes, order yes, body NO (withheld)"),
+        ("cut off", "range yes, order yes, body NO (cut off)"),
+        ("scope", "range yes, scope NO"),
+        ("unknown", "range yes, order yes"),
+    ],
+)
+def test_the_last_stage_is_whether_it_is_its_turn(reason, said) -> None:
+    """Where every field agrees."""
+    recorded = exchange(1, "manifest.get", repository="a/b", reference="v1", auth="bearer")
+    assert stage(key(), [recorded], reason).endswith(said)
 
 
 def test_no_secret_is_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import some
 
 from ghcr_sim.cassette.errors import SecretFound
-from ghcr_sim.cassette.taint import SHAPES, Taint, check, masked, secret_in, shapes_in
+from ghcr_sim.cassette.taint import SHAPES, Taint, _possible, check, masked, secret_in, shapes_in
 
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=6, max_size=40)
 around = st.binary(max_size=9)
@@ -80,7 +81,7 @@ def test_a_secret_across_pieces_is_found(secret, cuts) -> None:
     for start, stop in pairwise(places):
         piece = data[start:stop]
         found = found or taint.find_raw(piece, before)
-        before = taint.seam(before + piece)
+        before = taint.seam(piece, before)
     assert found == "it"
 
 
@@ -189,3 +190,35 @@ def test_a_line_with_a_secret_is_refused_by_name() -> None:
     ) as caught:
         check(exchange(got=text("say hunter2hunter2")), Path("a.jsonl"), taint)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [9, 10, 11, 40])
+@pytest.mark.parametrize("place", [0, 1, 77_777, -1])
+@pytest.mark.parametrize("around", [b"\0", b"x", b"\xff."])
+def test_many_secrets_are_all_found(count, place, around) -> None:
+    """Long ones, short ones and ones that are no ASCII, anywhere in compressed bytes or text, and across two pieces."""
+    dice = random.Random(count)
+    secrets = [base64.b64encode(dice.randbytes(18 + number)).decode() for number in range(count)]
+    secrets += ["hunter2hunter2", "pässwörter" * 4, "!" * 30]
+    taint = Taint()
+    for number, secret in enumerate(secrets):
+        taint.add(f"secret {number}", secret)
+    noise = dice.randbytes(100_000) if around == b"\0" else around * 50_000
+    assert taint.find_raw(noise) is None
+    for number, secret in enumerate(secrets):
+        raw = secret.encode()
+        at = len(noise) if place < 0 else place
+        data = noise[:at] + raw + noise[at:]
+        assert taint.find_raw(data) == f"secret {number}"
+        assert taint.find_raw(raw[3:], taint.seam(noise + raw[:3])) == f"secret {number}"
+
+
+def test_many_secrets_cost_little_in_bytes_that_are_no_text() -> None:
+    """Compressed bytes are not looked through for each of a thousand."""
+    taint = Taint()
+    dice = random.Random(1)
+    for number in range(1000):
+        taint.add(f"secret {number}", base64.b64encode(dice.randbytes(33)).decode())
+    needles = tuple(taint._raw.items())
+    assert list(_possible(needles, dice.randbytes(1 << 20))) == []
+    assert len(list(_possible(needles, b"a" * 1000))) == 1000
