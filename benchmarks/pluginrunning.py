@@ -156,7 +156,7 @@ def measure_tests(plan: Plan) -> Samples:
 
 
 def measure_start(plan: Plan) -> Samples:
-    """Milliseconds of a pytest with one empty test: `ms`, `cpu_ms`; `more_ms`; packages that a plain run has `imported`."""
+    """Milliseconds of a pytest with one empty test: `ms`, `cpu_ms`, `more_ms`; how many packages it `imported`."""
     samples = Samples()
     others = [
         word for plugin in ("asyncio", "aresponses", "pytest_httpserver") for word in ("-p", f"no:{plugin}")
