@@ -36,6 +36,7 @@ class Plan:
         blob_mib: The size of the blob, in MiB.
         images: How many small images are pushed and pulled.
         starts: How many starts are measured in the rows that start something.
+        tests: How many tests a project has whose run is measured.
         quiet: Say nothing of the progress.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     blob_mib: int = 1024
     images: int = 1000
     starts: int = 400
+    tests: int = 300
     quiet: bool = False
 
     def say(self, what: str) -> None:

@@ -156,7 +156,7 @@ def test_the_cassettes_benchmark_prints_a_table(tmp_path):
     assert "| 10,000 exchanges: ms to load | under 500 |" in written.read_text()
 
 
-@pytest.mark.parametrize("module", ["targets", "clienttargets", "cassettetargets"])
+@pytest.mark.parametrize("module", ["targets", "clienttargets", "cassettetargets", "plugintargets"])
 def test_every_requirement_is_on_something_that_is_measured(load, module):
     """A requirement's row and metric exist; who is compared in the client's rows stands in its tables' order."""
     table = load(module)

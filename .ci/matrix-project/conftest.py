@@ -1,0 +1,18 @@
+"""A user's project: tests in each style, in one run with every plugin that people have. `.ci/matrix` runs it."""
+
+import base64
+
+import pytest
+
+
+@pytest.fixture
+def headers(ghcr):
+    """What the one user of this test's registry sends."""
+    secret = base64.b64encode(ghcr.token.encode()).decode()
+    return {"Authorization": f"Bearer {secret}", "Accept": "application/vnd.oci.image.manifest.v1+json"}
+
+
+@pytest.fixture
+def anyio_backend():
+    """The loop that the tests of anyio run in."""
+    return "asyncio"
