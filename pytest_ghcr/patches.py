@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 __all__ = ["Patches", "patch_libraries"]
@@ -53,19 +54,15 @@ def patch_libraries(patches: Patches) -> None:
     from aiohttp import resolver  # noqa: PLC0415 - who takes over has the fake, which has imported it
 
     patches.set(resolver.AsyncResolver, "resolve", _resolving(resolver.ThreadedResolver))
-    uvloop = _uvloop()
-    if uvloop is not None:
+    if _has_uvloop():
+        uvloop = import_module("uvloop")  # code under test may import it later
         patches.set(uvloop.Loop, "getaddrinfo", _looking_up)
         patches.set(uvloop.Loop, "create_connection", _creating(uvloop.Loop.create_connection))
 
 
 @cache
-def _uvloop() -> Any:
-    """Uvloop where it is installed: code under test may import it later."""
-    try:
-        return import_module("uvloop")
-    except ImportError:
-        return None
+def _has_uvloop() -> bool:
+    return find_spec("uvloop") is not None
 
 
 def _resolving(threaded: Any) -> Any:

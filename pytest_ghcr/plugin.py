@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.clock import Clock
     from pytest_ghcr.cassettes import GhcrCassette
+    from pytest_ghcr.images import ImageFactory
     from pytest_ghcr.per_test import PerTest
     from pytest_ghcr.simulator import Ghcr
     from pytest_ghcr.telling import Page
@@ -27,10 +28,14 @@ __all__ = [
     "ghcr_clock",
     "ghcr_config",
     "ghcr_env",
+    "ghcr_image",
     "ghcr_session",
 ]
 
 _TEST: pytest.StashKey[PerTest] = pytest.StashKey()
+
+
+pytest.register_assert_rewrite("pytest_ghcr.checks")
 
 
 # -- what pytest is told
@@ -249,6 +254,18 @@ def ghcr(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[Ghcr]:
 def ghcr_clock(ghcr: Ghcr) -> Clock:
     """The time of this test's fake: `ghcr_clock.advance(301)` ages tokens, signed addresses and uploads."""
     return ghcr.clock
+
+
+@pytest.fixture
+def ghcr_image(ghcr: Ghcr) -> ImageFactory:
+    """Makes images in this test's fake: valid ones, of several platforms, signed as cosign signs, with referrers.
+
+    `ghcr_image("acme/app:v1", platforms=["linux/amd64", "linux/arm64"], sign=True, sbom=True, attest=True)` gives what
+    it made: digests of everything, and the manifest.
+    """
+    from pytest_ghcr.images import ImageFactory  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+    return ImageFactory(ghcr)
 
 
 @pytest.fixture

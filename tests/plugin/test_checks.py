@@ -34,12 +34,6 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 SHA = digest_of(b"x")
 
 
-@pytest.fixture
-def ghcr_image(ghcr: Ghcr) -> ImageFactory:
-    """The fixture as the plugin has it."""
-    return ImageFactory(ghcr)
-
-
 def ask(ghcr, path, method="GET", data=None):
     """A request with the fake's token; its status."""
     token = b64encode(ghcr.token.encode()).decode()

@@ -18,12 +18,6 @@ from pytest_ghcr.simulator import Ghcr
 BOTH = ["linux/amd64", "linux/arm64"]
 
 
-@pytest.fixture
-def ghcr_image(ghcr: Ghcr) -> ImageFactory:
-    """The fixture as the plugin has it."""
-    return ImageFactory(ghcr)
-
-
 @pytest.fixture(params=["ghcr", "oci"])
 def profiled(request, _ghcr_background):
     """A fake of each profile, and a client of it."""

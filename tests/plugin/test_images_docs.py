@@ -20,21 +20,12 @@ BLOCKS = {
     f"line {TEXT.count(chr(10), 0, found.start(1)) + 1}": found[1]
     for found in re.finditer(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 }
-CONFTEST = """
-import pytest
-from pytest_ghcr.images import ImageFactory
-
-@pytest.fixture
-def ghcr_image(ghcr):
-    return ImageFactory(ghcr)
-"""
 
 
 @pytest.mark.parametrize("place", BLOCKS)
 def test_a_block_passes(place: str, pytester: pytest.Pytester) -> None:
     """As it is printed, without a warning."""
     pytester.makeini("[pytest]\nfilterwarnings = error\n")
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_page=BLOCKS[place])
     done = pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
     outcomes = done.parseoutcomes()

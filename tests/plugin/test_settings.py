@@ -213,5 +213,14 @@ def test_it_is_all_shown(user) -> None:
     )
     done.stdout.fnmatch_lines(["*ghcr_record (string):*"])
     done = user("", "--fixtures")
-    names = ["ghcr_config", "ghcr_session", "ghcr", "ghcr_clock", "ghcr_cassette", "ghcr_env", "ghcr_client"]
+    names = [
+        "ghcr_config",
+        "ghcr_session",
+        "ghcr",
+        "ghcr_clock",
+        "ghcr_image",
+        "ghcr_cassette",
+        "ghcr_env",
+        "ghcr_client",
+    ]
     done.stdout.fnmatch_lines([f"{each} *-- *plugin.py:*" for each in names])

@@ -10,16 +10,9 @@ from clients.setting import Home
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tools import which
 
-from pytest_ghcr.images import ImageFactory
 from pytest_ghcr.signing import SIMPLE_SIGNING, SLSA, SigningKey
 
 SIGNATURE = "dev.cosignproject.cosign/signature"
-
-
-@pytest.fixture
-def ghcr_image(ghcr) -> ImageFactory:
-    """The fixture as the plugin has it."""
-    return ImageFactory(ghcr)
 
 
 def layers_at(ghcr, image, kind):
