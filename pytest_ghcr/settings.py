@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["MARKER", "OPTIONS", "Option", "Record", "Settings", "check_marker", "marked", "settings_of"]
 
 Record = Literal["none", "once", "new", "all"]
-"""`none` replays; `once` records a cassette that is not there; `new` records, and adds to what is there; `all` records
-anew."""
+"""`none` replays; `once` records a cassette that is not there; `new` also one that lacks something; `all` each one."""
 
 MARKER = (
     "ghcr(*, profile=None, seed=None, credentials=None, cassette=None, takeover=False): what this test's ghcr.io is "
@@ -88,7 +87,7 @@ OPTIONS = (
     Option(
         "record",
         "what ghcr_cassette records from the real service: none (replay, the default), once (a cassette that is not "
-        "there), new (add to what is there), all (record anew)",
+        "there), new (also one that lacks something), all (each one)",
         "choice",
     ),
     Option("live", "let the real service answer in place of cassettes; nothing is recorded", "flag"),

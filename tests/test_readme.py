@@ -21,16 +21,17 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_example_test_passes_as_printed(pytester: pytest.Pytester) -> None:
-    """The README's test is a test that passes."""
-    pytester.makepyfile(blocks(README, "python")[0])
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_example_tests_pass_as_printed(pytester: pytest.Pytester, number: int) -> None:
+    """The README's tests are tests that pass."""
+    pytester.makepyfile(blocks(README, "python")[number])
     pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=1)
 
 
 def test_the_python_example_runs_as_printed() -> None:
     """The README's script prints an address and a token."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", blocks(README, "python")[1]],
+        [sys.executable, "-W", "error", "-c", blocks(README, "python")[2]],
         capture_output=True,
         text=True,
         check=True,
