@@ -79,7 +79,44 @@ _TAKEN = """
 @many
 @pytest.mark.ghcr(takeover=True)
 async def test_it(ghcr, number):
+    await ask(ghcr.url, ghcr.token)
+"""
+
+_TAKEN_TLS = """
+@many
+@pytest.mark.ghcr(takeover=True)
+async def test_it(ghcr, number):
     await ask("https://ghcr.io", ghcr.token)
+"""
+
+_BARE_TLS = """
+import asyncio
+
+from aiohttp import web
+
+from ghcr_sim.tls import Authority
+
+AUTHORITY = Authority.create()
+SERVER, CLIENT = AUTHORITY.server_context(alpn=["http/1.1"]), AUTHORITY.client_context()
+
+
+async def empty(_):
+    return web.Response()
+
+
+@many
+async def test_it(number):
+    server = web.Server(empty, access_log=None)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=SERVER)
+    url = f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v2/"
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url, ssl=CLIENT) as answer:
+            assert answer.status == 200
+    finally:
+        listener.close()
+        server.pre_shutdown()
+        await server.shutdown(0.1)
+        await listener.wait_closed()
 """
 
 _AIORESPONSES = """
@@ -166,6 +203,8 @@ PROJECTS = {
         Project("ghcr", _OURS, "ghcr"),
         Project("ghcr, session's seed", _OURS, "ghcr", _SEED),
         Project("ghcr, takeover", _TAKEN, "ghcr"),
+        Project("ghcr, takeover and TLS", _TAKEN_TLS, "ghcr"),
+        Project("bare aiohttp, TLS", _BARE_TLS),
         Project("aioresponses", _AIORESPONSES, older=True),
         Project("aresponses", _ARESPONSES, "aresponses"),
         Project("pytest-httpserver", _HTTPSERVER, "pytest_httpserver"),

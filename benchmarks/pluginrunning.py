@@ -21,23 +21,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BARE",
+    "BARE_TLS",
     "OURS",
     "PEERS",
     "PLAIN",
     "SEEDED",
     "TAKEN",
+    "TAKEN_TLS",
     "WITH",
     "WITHOUT",
     "measure_start",
     "measure_tests",
 ]
 
-PLAIN, BARE, OURS, SEEDED, TAKEN, *_PEERS = PROJECTS
+PLAIN, BARE, OURS, SEEDED, TAKEN, TAKEN_TLS, BARE_TLS, *_PEERS = PROJECTS
 PEERS = tuple(_PEERS)
 WITH, WITHOUT = "with the plugin", "-p no:ghcr"
 
 _EMPTY = "one empty test"
-_MORE = {SEEDED: OURS, TAKEN: OURS, OURS: BARE}
+_MORE = {SEEDED: OURS, TAKEN: OURS, TAKEN_TLS: OURS, BARE_TLS: BARE, OURS: BARE}
 """Project → the one whose test it is, and something more."""
 
 _ABSENT = {

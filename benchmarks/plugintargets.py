@@ -5,11 +5,13 @@ from __future__ import annotations
 from judging import Requirement, Row
 from pluginrunning import (
     BARE,
+    BARE_TLS,
     OURS,
     PEERS,
     PLAIN,
     SEEDED,
     TAKEN,
+    TAKEN_TLS,
     WITH,
     WITHOUT,
     measure_start,
@@ -18,7 +20,7 @@ from pluginrunning import (
 
 __all__ = ["ORDER", "REQUIREMENTS", "ROWS"]
 
-ORDER = (PLAIN, BARE, OURS, SEEDED, TAKEN, *PEERS, WITH, WITHOUT)
+ORDER = (PLAIN, BARE, OURS, SEEDED, TAKEN, TAKEN_TLS, BARE_TLS, *PEERS, WITH, WITHOUT)
 
 ROWS = (
     Row(

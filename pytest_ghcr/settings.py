@@ -7,7 +7,6 @@ says which one was meant.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pytest
@@ -161,6 +160,8 @@ def _unknown(said: Iterable[str], known: Iterable[str]) -> str | None:
     known = list(known)
     for name in said:
         if name not in known:
+            from difflib import get_close_matches  # noqa: PLC0415 - names are right nearly always
+
             near = get_close_matches(name, known, 1)
             meant = f" (did you mean {near[0]!r}?)" if near else ""
             return f"{name!r}{meant}: it takes {', '.join(known)}"

@@ -19,7 +19,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_ghcr.patches import Patches, patch_libraries
-from pytest_ghcr.trust import Trust
+from pytest_ghcr.trust import trust_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ class Takeover:
         self._port = port
         self._addresses = {host: _Names.take() for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
-        self._trust = Trust(authority.decode())
+        self._trust = trust_in(authority.decode())
         self._patches = Patches()
         self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
         self._environment: dict[str, str] = {}

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ssl
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Trust"]
+__all__ = ["Trust", "trust_in"]
 
 _ALIKE = ("verify_flags", "options", "minimum_version", "maximum_version", "post_handshake_auth")
 
 
 class Trust:
-    """Copies of contexts, one for each.
+    """Copies of contexts, one for each as long as that lives: to make one costs more than a handshake.
 
     Args:
         authority: The certificate that they trust, as PEM.
@@ -31,23 +32,19 @@ class Trust:
         self._offered: weakref.WeakKeyDictionary[ssl.SSLContext, list[str]] = weakref.WeakKeyDictionary()
 
     def context(self, original: ssl.SSLContext) -> ssl.SSLContext:
-        """What is used in place of a context: as strict as that."""
+        """What is used in place of a context: as strict as that is now."""
         copy = self._copies.get(original)
         if copy is None:
             copy = self._copies[original] = self._copy(original)
-        if copy.verify_mode != original.verify_mode or copy.check_hostname != original.check_hostname:
-            copy.check_hostname = False
-            copy.verify_mode = original.verify_mode
-            copy.check_hostname = original.check_hostname
-        return copy
-
-    def _copy(self, original: ssl.SSLContext) -> ssl.SSLContext:
-        copy = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         copy.check_hostname = False
         copy.verify_mode = original.verify_mode
         copy.check_hostname = original.check_hostname
         for name in _ALIKE:
             setattr(copy, name, getattr(original, name))
+        return copy
+
+    def _copy(self, original: ssl.SSLContext) -> ssl.SSLContext:
+        copy = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         copy.sslsocket_class = original.sslsocket_class
         copy.sslobject_class = original.sslobject_class
         copy.load_verify_locations(cadata=self._authority)
@@ -60,8 +57,13 @@ class Trust:
         def set_alpn_protocols(context: ssl.SSLContext, protocols: Iterable[str]) -> None:
             offered = list(protocols)
             real(context, offered)
-            if context not in self._copies.values():
-                self._offered[context] = offered
-                self._copies.pop(context, None)
+            self._offered[context] = offered
+            self._copies.pop(context, None)
 
         return set_alpn_protocols
+
+
+@cache
+def trust_in(authority: str) -> Trust:
+    """The copies of this process that trust an authority."""
+    return Trust(authority)
