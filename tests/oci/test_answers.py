@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from asking import descriptor
+from asking import Fake, descriptor
 
+from ghcr_sim.assemble import Simulator
+from ghcr_sim.clock import Clock
 from ghcr_sim.oci.digests import digest_of
-
-if TYPE_CHECKING:
-    from asking import Fake
 
 A = "acme/app"
 ABSENT = digest_of(b"absent")
@@ -91,8 +90,9 @@ def image_without_blobs() -> dict[str, Any]:
 
 @pytest.mark.parametrize("reference", ["v1", "digest", "absent", ".malformed"])
 @pytest.mark.parametrize("noun", ["manifests", "blobs"])
-def test_head_is_get_without_the_body(oci: Fake, noun: str, reference: str) -> None:
-    """HEAD answers with GET's status and header fields, length included, and no body."""
+def test_head_is_get_without_the_body(noun: str, reference: str) -> None:
+    """HEAD answers with GET's status and header fields, length and date included, and no body."""
+    oci = Fake(Simulator("oci", clock=Clock(1_800_000_000)))
     digest = oci.push_image(A, "v1")
     if noun == "blobs":
         digest = digest_of(b"word")
