@@ -135,6 +135,8 @@ def pytest_runtest_makereport(
             from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
 
             report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
+        if call.when == "teardown":
+            del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
     elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
         report.sections.append(("ghcr", _SCOPE))
     return report

@@ -7,10 +7,10 @@ import pytest
 STRAYS = {
     "a name": ("socket.create_connection(('example.com', 443), timeout=1)", "example.com:443"),
     "an address": ("socket.create_connection(('192.0.2.7', 443), timeout=1)", "192.0.2.7:443"),
-    "IPv6": ("socket.socket(socket.AF_INET6).connect(('2001:db8::1', 443))", "2001:db8::1:443"),
+    "IPv6": ("with socket.socket(socket.AF_INET6) as s: s.connect(('2001:db8::1', 443))", "2001:db8::1:443"),
     "a look-up": ("socket.gethostbyname('example.com')", "example.com"),
     "a datagram": (
-        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.7', 53))",
+        "with socket.socket(type=socket.SOCK_DGRAM) as s: s.sendto(b'x', ('192.0.2.7', 53))",
         "192.0.2.7:53",
     ),
     "requests": ("requests.get('https://example.com/', timeout=1)", "example.com:443"),
@@ -22,15 +22,14 @@ def test_a_stray_request_fails_its_test(user, line, name) -> None:
     """Also where the code under test swallows the error."""
     done = user(
         f"""
-        import contextlib, gc, pytest, requests, socket
+        import contextlib, pytest, requests, socket
 
         @pytest.mark.ghcr(takeover=True)
-        @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
         def test_it():
             with contextlib.suppress(OSError):
                 {line}
-            gc.collect()
-        """
+        """,
+        apart=True,
     )
     done.assert_outcomes(passed=1, errors=1)
     done.stdout.fnmatch_lines([f"*the test wanted {name}, which a takeover does not let out*"])

@@ -54,6 +54,25 @@ def test_without_the_session_it_is_empty(user) -> None:
     done.assert_outcomes(passed=2)
 
 
+def test_a_fake_is_forgotten_after_its_test(user) -> None:
+    """What it held does not stay in memory until the session ends; also where the test has failed."""
+    done = user(
+        """
+        import gc, weakref
+        import pytest
+
+        held = []
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(ghcr, number):
+            gc.collect()
+            assert [each() for each in held] == [None] * number
+            held.append(weakref.ref(ghcr.simulator.store))
+        """
+    )
+    done.assert_outcomes(passed=3)
+
+
 def test_the_clock_is_the_fakes(user) -> None:
     """What it is moved on by, the fake's time is later."""
     done = user(
