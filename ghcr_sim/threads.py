@@ -98,6 +98,7 @@ class ThreadDoor:
 
     def __init__(self, door: Door) -> None:
         self._server = door
+        self._lock = threading.Lock()
         self._started = False
 
     @property
@@ -121,24 +122,28 @@ class ThreadDoor:
         return self._started
 
     def start(self) -> None:
-        """Listen; see `Server.start`."""
-        BACKGROUND.acquire()
-        try:
-            BACKGROUND.run(self._server.start())
-        except BaseException:
-            BACKGROUND.release()
-            raise
-        self._started = True
+        """Listen; see `Server.start`. Harmless to repeat, in any thread."""
+        with self._lock:
+            if self._started:
+                return
+            BACKGROUND.acquire()
+            try:
+                BACKGROUND.run(self._server.start())
+            except BaseException:
+                BACKGROUND.release()
+                raise
+            self._started = True
 
     def stop(self) -> None:
         """Stop; see `Server.stop`. Harmless to repeat."""
-        if not self._started:
-            return
-        self._started = False
-        try:
-            BACKGROUND.run(self._server.stop())
-        finally:
-            BACKGROUND.release()
+        with self._lock:
+            if not self._started:
+                return
+            self._started = False
+            try:
+                BACKGROUND.run(self._server.stop())
+            finally:
+                BACKGROUND.release()
 
     def __enter__(self) -> Self:
         self.start()

@@ -169,10 +169,17 @@ class PerTest:
         """
         door = ThreadDoor(Door(handler, tls=_server_tls()))
         self._doors.append(door)
-        with door:
-            self.takeover = Takeover(door.port, authority().pem)
+
+        def port() -> int:
+            door.start()
+            return door.port
+
+        self.takeover = Takeover(port, authority().pem)
+        try:
             with self.takeover:
                 yield
+        finally:
+            door.stop()
 
     @contextlib.contextmanager
     def environment(self, handler: Handler, token: str) -> Iterator[dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
@@ -197,16 +198,22 @@ def ghcr_config() -> Mapping[str, Any]:
     return {}
 
 
-@pytest.fixture
-def _ghcr_test(
-    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
-) -> Iterator[PerTest]:
-    """What stands behind one test."""
-    from pytest_ghcr.per_test import PerTest  # noqa: PLC0415 - plugin import must cost pytest nothing
+def _test_of(request: pytest.FixtureRequest, fixture: Mapping[str, Any]) -> PerTest:
+    """What stands behind a test: made for the first of its fixtures, closed after the last one.
 
-    with _in_a_line():
-        test = request.node.stash[_TEST] = PerTest(request.node, ghcr_config)
-    yield test
+    It is no fixture: pytest takes its time for each, and every test would pay.
+    """
+    test: PerTest | None = request.node.stash.get(_TEST, None)
+    if test is None:
+        from pytest_ghcr.per_test import PerTest  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+        with _in_a_line():
+            test = request.node.stash[_TEST] = PerTest(request.node, fixture)
+        request.node.addfinalizer(partial(_end, test))
+    return test
+
+
+def _end(test: PerTest) -> None:
     problems = test.close()
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
@@ -233,7 +240,9 @@ def ghcr_session(
 
 
 @pytest.fixture
-def ghcr(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[Ghcr]:
+def ghcr(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[Ghcr]:
     """A private, empty ghcr.io for this test alone, listening on loopback.
 
     `.url` and `.host` say where; `.token` is the one token that it takes; `.seed("acme/app:v1")` puts images
@@ -241,11 +250,12 @@ def ghcr(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[Ghcr]:
     and a failure that never happened fails the test. With `@pytest.mark.ghcr(takeover=True)`, https://ghcr.io
     itself leads to it.
     """
+    test = _test_of(request, ghcr_config)
     shared = "ghcr_session" in request.fixturenames
     base = request.getfixturevalue("ghcr_session").simulator if shared else None
     with _in_a_line():
-        _ghcr_test.make_fake(base)
-    with _ghcr_test.fake() as handle:
+        test.make_fake(base)
+    with test.fake() as handle:
         yield handle
     unmet = handle.unmet()
     if unmet:
@@ -271,7 +281,9 @@ def ghcr_image(ghcr: Ghcr) -> ImageFactory:
 
 
 @pytest.fixture
-def ghcr_cassette(_ghcr_test: PerTest) -> Iterator[GhcrCassette]:
+def ghcr_cassette(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[GhcrCassette]:
     """This test's cassette in the place of ghcr.io: replayed, or recorded with `--ghcr-record`.
 
     `.url` and `.host` say where; with `@pytest.mark.ghcr(takeover=True)`, https://ghcr.io itself leads to it. The
@@ -281,9 +293,10 @@ def ghcr_cassette(_ghcr_test: PerTest) -> Iterator[GhcrCassette]:
     from ghcr_sim.cassette import CassetteError  # noqa: PLC0415 - plugin import must cost pytest nothing
     from pytest_ghcr.cassettes import played  # noqa: PLC0415 - the same
 
+    test = _test_of(request, ghcr_config)
     try:
-        with played(_ghcr_test) as cassette:
-            _ghcr_test.cassette = cassette
+        with played(test) as cassette:
+            test.cassette = cassette
             yield cassette
     except CassetteError as error:
         pytest.fail(str(error), pytrace=False)
@@ -293,24 +306,29 @@ def ghcr_cassette(_ghcr_test: PerTest) -> Iterator[GhcrCassette]:
 
 
 @pytest.fixture
-def ghcr_env(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[dict[str, str]]:
+def ghcr_env(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[dict[str, str]]:
     """An environment for subprocesses in which https://ghcr.io is this test's fake, or its cassette.
 
     `subprocess.run(["crane", "digest", "ghcr.io/acme/app:v1"], env=ghcr_env)`. Clients are logged in with the
     fake's token; every other host is refused, and fails the test.
     """
+    test = _test_of(request, ghcr_config)
     if "ghcr_cassette" in request.fixturenames:
         cassette = request.getfixturevalue("ghcr_cassette")
         handler, token = cassette.handler, cassette.token
     else:
         token = request.getfixturevalue("ghcr").token
-        handler = _ghcr_test.front
-    with _ghcr_test.environment(handler, token) as variables:
+        handler = test.front
+    with test.environment(handler, token) as variables:
         yield variables
 
 
 @pytest.fixture
-def ghcr_client(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator[GhcrClient | SyncGhcrClient]:
+def ghcr_client(
+    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
+) -> Iterator[GhcrClient | SyncGhcrClient]:
     """`ghcr_client`'s client, connected to this test's fake, or to its cassette, as `ghcr.io`.
 
     A test that is a coroutine gets a `GhcrClient`, open while the test runs; any other one a `SyncGhcrClient`.
@@ -319,6 +337,7 @@ def ghcr_client(request: pytest.FixtureRequest, _ghcr_test: PerTest) -> Iterator
 
     where = "ghcr_cassette" if "ghcr_cassette" in request.fixturenames else "ghcr"
     place = request.getfixturevalue(where)
-    url = "https://ghcr.io" if _ghcr_test.settings.takeover else place.url
+    over = _test_of(request, ghcr_config).settings.takeover
+    url = "https://ghcr.io" if over else place.url
     with connected(request.node, url, place.token) as client:
         yield client

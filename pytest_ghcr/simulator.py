@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from ghcr_sim.assemble import Simulator
@@ -19,7 +20,7 @@ __all__ = ["Ghcr"]
 
 
 class Ghcr:
-    """A fake ghcr.io on a loopback port.
+    """A fake ghcr.io on a loopback port, which it takes when `url` or `host` is read first.
 
     Args:
         simulator: What answers; an empty one with GHCR's profile if None.
@@ -31,13 +32,18 @@ class Ghcr:
     def __init__(self, simulator: Simulator | None = None) -> None:
         self.simulator = simulator or Simulator()
         self._server = ThreadServer(self.simulator)
+        self._process: int | None = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
-        """Listen for as long as the block runs."""
-        with self._server:
+        """Be there for as long as the block runs. It listens once somebody asks where."""
+        self._process = os.getpid()
+        try:
             yield
-        self.simulator.close()
+        finally:
+            self._process = None
+            self._server.stop()
+            self.simulator.close()
 
     @property
     def listening(self) -> bool:
@@ -47,12 +53,28 @@ class Ghcr:
     @property
     def url(self) -> str:
         """Where it is: `http://127.0.0.1:PORT`."""
+        self._listen()
         return self._server.url
 
     @property
     def host(self) -> str:
         """Name and port, as a reference has them: `127.0.0.1:PORT`."""
+        self._listen()
         return self._server.host
+
+    def _listen(self) -> None:
+        """Take the port, if that was not done.
+
+        Raises:
+            RuntimeError: This process was forked from the one that has the fake: a copy would answer here, unseen.
+        """
+        if self._server.listening or self._process is None:
+            return
+        if self._process != os.getpid():
+            raise RuntimeError(
+                "the fake is in the process that this one was forked from: read ghcr.url there, before the fork"
+            )
+        self._server.start()
 
     @property
     def token(self) -> str:
@@ -86,4 +108,4 @@ class Ghcr:
         return self.simulator.faults.unmet()
 
     def __repr__(self) -> str:
-        return f"<Ghcr {self.url}, {len(self.requests())} requests>"
+        return f"<Ghcr {self._server.url}, {len(self.requests())} requests>"

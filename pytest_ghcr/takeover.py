@@ -22,7 +22,7 @@ from pytest_ghcr.patches import Patches, patch_libraries
 from pytest_ghcr.trust import trust_in
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
 __all__ = ["HOSTS", "Takeover", "TakeoverError"]
@@ -59,7 +59,7 @@ class Takeover:
     """A takeover of this process, for as long as the block runs; one at a time.
 
     Args:
-        port: Where the fake speaks TLS, on 127.0.0.1.
+        port: Gives the port on which the fake speaks TLS, on 127.0.0.1; asked when somebody connects.
         authority: The PEM of who has signed the fake's certificate.
         hosts: The names that lead there.
 
@@ -74,7 +74,7 @@ class Takeover:
     _active: Takeover | None = None
     _guard = threading.Lock()
 
-    def __init__(self, port: int, authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
+    def __init__(self, port: Callable[[], int], authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
         self.begun: list[str] = []
         self._port = port
@@ -190,7 +190,7 @@ class Takeover:
         host = self._hosts.get(name, name if name in self._addresses else None)
         if host is not None:
             if address[1] == HTTPS:
-                return ("127.0.0.1", self._port)
+                return ("127.0.0.1", self._port())
             raise OSError(
                 errno.ECONNREFUSED, f"{host}:{address[1]} is not served: the fake has {host}:{HTTPS}"
             )

@@ -11,11 +11,13 @@ import pytest
 import requests
 
 # A run in this process forgets what it has imported, which cryptography and requests do not survive.
+import ghcr_sim.tls.certificates
 import pytest_ghcr.again
 import pytest_ghcr.cassettes
 import pytest_ghcr.clients
 import pytest_ghcr.environment
 import pytest_ghcr.per_test
+import pytest_ghcr.signing
 import pytest_ghcr.telling
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IMPORTED", "user"]
 
-IMPORTED = (aiohttp, httpx, requests, pytest_ghcr)
+IMPORTED = (aiohttp, ghcr_sim, httpx, requests, pytest_ghcr)
 
 
 @pytest.fixture

@@ -124,24 +124,37 @@ def test_api_is_answered_in_words(user) -> None:
     done.assert_outcomes(passed=1)
 
 
-def test_a_fork_says_so(user) -> None:
-    """A child of a fork cannot start or stop what runs in its parent's thread, and is told."""
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("", "ghcr.url", "read ghcr.url there, before the fork"),
+        ("ghcr.url", "ghcr._server.stop()", "start and stop it there"),
+        ("ghcr.url", "assert requests.get(f'{ghcr.url}/v2/').status_code == 401", ""),
+    ],
+    ids=["begins to use it", "stops it", "uses it"],
+)
+def test_a_fork_says_so(user, before: str, after: str, why: str) -> None:
+    """A child of a fork uses a fake that listened before, and is told that it cannot start or stop it."""
     done = user(
-        """
-        import os
+        f"""
+        import os, requests
 
         def test_it(ghcr):
             reader, writer = os.pipe()
+            {before}
             child = os.fork()
             if not child:
                 try:
-                    ghcr._server.stop()
+                    {after}
+                    os.write(writer, b"nothing was said")
                 except RuntimeError as error:
                     os.write(writer, str(error).encode())
                 os._exit(0)
             os.waitpid(child, 0)
-            assert b"the process that this one was forked from" in os.read(reader, 500)
-            os.close(reader), os.close(writer)
+            os.close(writer)
+            said = os.read(reader, 500).decode()
+            assert {why or "nothing was said"!r} in said
+            os.close(reader)
         """
     )
     done.assert_outcomes(passed=1)

@@ -220,7 +220,7 @@ def test_the_nearest_marker_has_the_last_word(ghcr) -> None:
 def test_only_one_at_a_time(ghcr) -> None:
     """A second takeover in one process would be the first one's end."""
     with pytest.raises(TakeoverError, match="by another test of this process already"):
-        Takeover(1, b"").__enter__()
+        Takeover(lambda: 1, b"").__enter__()
     assert by_requests(PING) == 401
 
 
