@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -26,12 +25,6 @@ __all__ = ["Door", "Server"]
 
 def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
-
-
-def _defer(listener: socket.socket) -> None:
-    """Let a client that has asked nothing yet wake nobody: the loop has one thing to do where it had two (Linux)."""
-    if hasattr(socket, "TCP_DEFER_ACCEPT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 1)
 
 
 class Door:
@@ -109,8 +102,6 @@ class Door:
                 f"cannot listen on {self._host} port {self.port}: {why}; --port 0 takes a free one"
             ) from None
         self.port = self._listener.sockets[0].getsockname()[1]
-        for each in self._listener.sockets:
-            _defer(each)
 
     async def stop(self) -> None:
         """Stop listening, let requests under way end within the grace, and close every connection."""
