@@ -169,9 +169,11 @@ class PerTest:
         """
         door = ThreadDoor(Door(handler, tls=_server_tls()))
         self._doors.append(door)
+        ended = False
 
         def port() -> int:
-            door.start()
+            if not ended:  # else who has kept a function of ours would open it again, for ever
+                door.start()
             return door.port
 
         self.takeover = Takeover(port, authority().pem)
@@ -179,6 +181,7 @@ class PerTest:
             with self.takeover:
                 yield
         finally:
+            ended = True
             door.stop()
 
     @contextlib.contextmanager

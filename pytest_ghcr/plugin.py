@@ -306,29 +306,24 @@ def ghcr_cassette(
 
 
 @pytest.fixture
-def ghcr_env(
-    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
-) -> Iterator[dict[str, str]]:
+def ghcr_env(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """An environment for subprocesses in which https://ghcr.io is this test's fake, or its cassette.
 
     `subprocess.run(["crane", "digest", "ghcr.io/acme/app:v1"], env=ghcr_env)`. Clients are logged in with the
     fake's token; every other host is refused, and fails the test.
     """
-    test = _test_of(request, ghcr_config)
     if "ghcr_cassette" in request.fixturenames:
         cassette = request.getfixturevalue("ghcr_cassette")
         handler, token = cassette.handler, cassette.token
     else:
         token = request.getfixturevalue("ghcr").token
-        handler = test.front
-    with test.environment(handler, token) as variables:
+        handler = request.node.stash[_TEST].front
+    with request.node.stash[_TEST].environment(handler, token) as variables:
         yield variables
 
 
 @pytest.fixture
-def ghcr_client(
-    request: pytest.FixtureRequest, _ghcr_background: None, ghcr_config: Mapping[str, Any]
-) -> Iterator[GhcrClient | SyncGhcrClient]:
+def ghcr_client(request: pytest.FixtureRequest) -> Iterator[GhcrClient | SyncGhcrClient]:
     """`ghcr_client`'s client, connected to this test's fake, or to its cassette, as `ghcr.io`.
 
     A test that is a coroutine gets a `GhcrClient`, open while the test runs; any other one a `SyncGhcrClient`.
@@ -337,7 +332,7 @@ def ghcr_client(
 
     where = "ghcr_cassette" if "ghcr_cassette" in request.fixturenames else "ghcr"
     place = request.getfixturevalue(where)
-    over = _test_of(request, ghcr_config).settings.takeover
+    over = request.node.stash[_TEST].settings.takeover
     url = "https://ghcr.io" if over else place.url
     with connected(request.node, url, place.token) as client:
         yield client
