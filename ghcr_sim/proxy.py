@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self, cast
 from ghcr_sim.bulk import tune_allocator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.http1 import Http1Server
+from ghcr_sim.serve import stop_accepting
 
 if TYPE_CHECKING:
     import ssl
@@ -77,7 +78,7 @@ class Proxy:
     ) -> None:
         assert self._listener is not None
         assert self._http1 is not None
-        self._listener.close()
+        await stop_accepting(self._listener)
         await self._http1.close(0.1)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):

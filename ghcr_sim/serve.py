@@ -20,11 +20,28 @@ if TYPE_CHECKING:
     from ghcr_sim.assemble import Simulator
     from ghcr_sim.exchange import Handler
 
-__all__ = ["Door", "Server"]
+__all__ = ["Door", "Server", "stop_accepting"]
+
+_TURNS = 3
+"""Turns of the loop from an accept to a connection that is made."""
 
 
 def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+async def stop_accepting(listener: asyncio.Server) -> None:
+    """Close a listener when what it has accepted is a connection, which can be closed like any other.
+
+    asyncio would drop such a connection, open; the loop may end with the server, and its client would hear nothing.
+    """
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, asyncio.SelectorEventLoop):
+        for sock in listener.sockets:
+            loop.remove_reader(sock.fileno())
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+    listener.close()
 
 
 class Door:
@@ -107,7 +124,7 @@ class Door:
         """Stop listening, let requests under way end within the grace, and close every connection."""
         if self._listener is None or self._http1 is None:
             return
-        self._listener.close()
+        await stop_accepting(self._listener)
         if self._http2:
             await asyncio.gather(self._http1.close(self._grace), self._http2.shutdown(self._grace))
         else:

@@ -346,6 +346,25 @@ def test_stopping_lets_a_request_end(simulator: Bent) -> None:
     assert simulator.store.blob(A, digest) is not None
 
 
+@pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("turns", range(6))
+def test_stopping_tells_who_comes_late(turns: int, https: bool) -> None:
+    """A client that connects just as the last server of a loop stops is cut off, wherever its connection was."""
+    context = Authority.create().server_context("localhost") if https else None
+
+    async def once() -> socket.socket:
+        async with Server(Simulator(), tls=context) as server:
+            sock = socket.create_connection(("127.0.0.1", server.port))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        return sock
+
+    with asyncio.run(once()) as sock:
+        sock.settimeout(10)
+        with suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
+
+
 def test_stopping_ends_what_does_not_end(simulator: Bent) -> None:
     """After the grace every connection is closed: idle ones, stuck uploads, clients that do not read, hangs."""
     target = put(simulator, LARGE)
