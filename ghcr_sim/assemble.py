@@ -88,7 +88,7 @@ class Simulator:
 
     def __init__(
         self,
-        profile: str | Profile = "ghcr",
+        profile: str | Path | Profile = "ghcr",
         *,
         store: Store | None = None,
         accounts: Accounts | None = None,
@@ -275,7 +275,9 @@ class Simulator:
         self.registry.uploads.close()
         self.store.restore(snapshot)
 
-    def fork(self, *, profile: str | Profile | None = None, accounts: Accounts | None = None) -> Simulator:
+    def fork(
+        self, *, profile: str | Path | Profile | None = None, accounts: Accounts | None = None
+    ) -> Simulator:
         """A fake with the same content and accounts, independent from now on. Costs O(repositories).
 
         Args:

@@ -1,6 +1,7 @@
 """`--ghcr-record=new`: a test that asks for what its cassette does not have is run again, and recorded.
 
-The first run is forgotten, as pytest's rerun plugins do it. It knows no cassette.
+The first run is forgotten, as pytest's rerun plugins do it; with `new`, those plugins are not asked. It knows no
+cassette.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ def run_again(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         True where it was run here; None where pytest is to run it.
     """
     from pytest_ghcr.per_test import MISSED  # noqa: PLC0415 - it imports the fake
-    from pytest_ghcr.settings import marked, settings_of  # noqa: PLC0415 - the same
+    from pytest_ghcr.settings import record_of  # noqa: PLC0415 - the same
 
-    if settings_of(item.config, marked(item), None).record != "new" or item.stash.get(MISSED, False):
+    if record_of(item.config) != "new" or item.stash.get(MISSED, False):
         return None
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

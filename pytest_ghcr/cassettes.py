@@ -7,11 +7,13 @@ what was missing. What a cassette is, and what may be on it, is `ghcr_sim.casset
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import pytest
 from ghcr_fixtures import names, path
 
 from ghcr_sim.cassette import CassetteError, Replay, load
@@ -86,17 +88,26 @@ class GhcrCassette:
 
 
 def cassette_path(test: PerTest) -> Path:
-    """A test's cassette: what its marker names, else `cassettes/MODULE/TEST.jsonl` beside it."""
+    """A test's cassette: what its marker names, else `cassettes/MODULE/CLASS.TEST.jsonl` beside it."""
     said = test.settings.cassette
     folder = test.beside / "cassettes"
     if said is None:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", test.item.name).strip("-.")
-        return folder / test.item.path.stem / f"{name}.jsonl"
+        classes = [each.name for each in test.item.listchain() if isinstance(each, pytest.Class)]
+        return folder / test.item.path.stem / f"{_file_name('.'.join([*classes, test.item.name]))}.jsonl"
     if isinstance(said, Path) or said.endswith(".jsonl") or "/" in said:
         return test.beside / said
     shipped = f"cassettes/{said}.jsonl"
     mine = folder / f"{said}.jsonl"
     return path(shipped) if not mine.exists() and shipped in names() else mine
+
+
+def _file_name(name: str) -> str:
+    """A file's name for a test: `test_it-v1` for `test_it[v1]`; stranger ids are told apart by a hash."""
+    plain = name.removesuffix("]").replace("[", "-", 1) if name.endswith("]") else name
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,200}", plain):
+        return plain
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", plain)[:150].strip("-.")
+    return f"{short}-{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
 def played(test: PerTest) -> contextlib.AbstractContextManager[GhcrCassette]:
@@ -108,7 +119,13 @@ def played(test: PerTest) -> contextlib.AbstractContextManager[GhcrCassette]:
     target = cassette_path(test)
     if test.settings.live:
         return _recorded(test, target, keep=False)
-    return _recorded(test, target, keep=True) if test.records(target) else _replayed(test, target)
+    return _recorded(test, _own(test, target), keep=True) if test.records(target) else _replayed(test, target)
+
+
+def _own(test: PerTest, target: Path) -> Path:
+    """Where a cassette is recorded: one that is shipped stays as it is, and the test has its own from then on."""
+    shipped = path("cassettes/wire.jsonl").parent
+    return test.beside / "cassettes" / target.name if target.parent == shipped else target
 
 
 @contextlib.contextmanager

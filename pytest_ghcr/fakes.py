@@ -6,13 +6,15 @@ It makes what `Simulator` takes, and says in one line what cannot be one. It kno
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ghcr_fixtures import names, path
 
 from ghcr_sim.assemble import Simulator
-from ghcr_sim.auth import Accounts, Credential, load_accounts
+from ghcr_sim.auth import Accounts, Credential, accounts_of, load_accounts
+from pytest_ghcr.settings import unknown
 
 if TYPE_CHECKING:
     from pytest_ghcr.settings import Settings
@@ -29,11 +31,11 @@ def make_simulator(settings: Settings, folder: Path, base: Simulator | None = No
         base: What it is a fork of; None for an empty one.
 
     Raises:
-        TypeError, ValueError: Something cannot be seeded, or is no credential.
+        GhcrSimError, TypeError: Something cannot be seeded, or is no credential.
     """
     accounts = _accounts(settings.credentials, folder)
     profile = settings.profile
-    if isinstance(profile, str) and profile.endswith(".toml"):
+    if isinstance(profile, Path) or (isinstance(profile, str) and profile.endswith(".toml")):
         profile = folder / profile
     make = Simulator if base is None else base.fork
     made = make(profile=profile, accounts=accounts)
@@ -48,8 +50,8 @@ def _accounts(said: Any, folder: Path) -> Accounts | None:
         return said
     if isinstance(said, str | Path):
         return load_accounts(folder / said)
-    many = (said,) if isinstance(said, Credential | Mapping) else tuple(said)
-    return Accounts(tuple(each if isinstance(each, Credential) else Credential(**each) for each in many))
+    one = isinstance(said, Credential | Mapping) or not isinstance(said, Iterable)
+    return accounts_of({"credential": (said,) if one else tuple(said)}, "credentials")
 
 
 def _seeds(said: Any) -> list[tuple[Any, Mapping[str, Any]]]:
@@ -68,11 +70,25 @@ def _plant(simulator: Simulator, seed: tuple[Any, Mapping[str, Any]], folder: Pa
         raise TypeError(
             f"seed={what!r} is no reference (acme/app:v1), no path, and no mapping of references to recipes"
         )
+    if not isinstance(recipe, Mapping):
+        raise TypeError(
+            f"seed: the recipe of {str(what)!r} is a mapping, such as {{'platforms': ['linux/amd64']}}"
+        )
     archive = _archive(what, folder)
+    wrong = unknown(recipe, ("repository",) if archive else _ingredients()) if recipe else None
+    if wrong:
+        raise TypeError(f"seed: the recipe of {str(what)!r} has no {wrong}")
     if archive is None:
         simulator.seed(str(what), **recipe)
     else:
         simulator.seed_path(archive, **recipe)
+
+
+def _ingredients() -> list[str]:
+    """What a recipe may hold."""
+    from ghcr_sim.seed import seed  # noqa: PLC0415 - few tests have recipes
+
+    return [name for name, each in signature(seed).parameters.items() if each.kind is each.KEYWORD_ONLY]
 
 
 def _archive(what: str | Path, folder: Path) -> Path | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_ghcr.settings import MARKER, OPTIONS, Record, check_marker, marked
+from pytest_ghcr.settings import MARKER, OPTIONS, Record, check_ini, check_marker, marked, page_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -63,13 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """The marker, and who tells what failed tests have to say: the process that reports."""
     config.addinivalue_line("markers", MARKER)
+    check_ini(config)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Teller(config), "ghcr-teller")
-
-
-def _page_wanted(config: pytest.Config) -> str:
-    """The file of the page of the run, or the empty string."""
-    return str(config.getoption("ghcr_report") or config.getini("ghcr_report"))
 
 
 class _Teller:
@@ -82,11 +78,11 @@ class _Teller:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._page: Page | None = None
-        wanted = _page_wanted(config)
-        if wanted:
+        wanted = page_wanted(config)
+        if wanted is not None:
             from pytest_ghcr.telling import Page  # noqa: PLC0415 - few runs want one
 
-            self._page = Page(config.invocation_params.dir / wanted)
+            self._page = Page(wanted)
             config.pluginmanager.register(self._page, "ghcr-page")
 
     @pytest.hookimpl(tryfirst=True)
@@ -132,26 +128,26 @@ def pytest_runtest_makereport(
     test = item.stash.get(_TEST, None)
     if test is not None:
         test.failed = test.failed or report.failed
-        if report.failed or (call.when == "call" and _page_wanted(item.config)):
+        if report.failed or (call.when == "call" and page_wanted(item.config)):
             from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
 
             report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
         if call.when == "teardown":
             del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
-    elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
-        report.sections.append(("ghcr", _SCOPE))
+    elif call.excinfo is not None and "ScopeMismatch" in f"{call.excinfo.typename} {call.excinfo.value}":
+        said = str(report.longrepr)
+        report.sections += [("ghcr", advice) for words, advice in _SCOPES.items() if words in said][:1]
     return report
 
 
-def _is_of_scope(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> bool:
-    """Whether a fixture of ours was used at a wider scope than its own."""
-    return "ScopeMismatch" in f"{excinfo.typename} {excinfo.value}" and "ghcr" in str(report.longrepr)
-
-
-_SCOPE = (
-    "ghcr and what stands on it are for one test: a fixture of a wider scope takes ghcr_session, and each test's ghcr "
-    "is then a fork of that"
-)
+_SCOPES = {
+    "scoped fixture ghcr_config": "ghcr_config stands for all tests: write @pytest.fixture(scope='session') above it",
+    "scoped fixture ghcr": (
+        "ghcr and what stands on it are for one test: a fixture of a wider scope takes ghcr_session, and each test's "
+        "ghcr is then a fork of that"
+    ),
+}
+"""What to do where a fixture of ours has a narrower scope than who asks for it."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -175,7 +171,7 @@ def _in_a_line() -> Iterator[None]:
     try:
         yield
     except (GhcrSimError, pytest.UsageError, TypeError, ValueError) as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
@@ -299,7 +295,7 @@ def ghcr_cassette(
             test.cassette = cassette
             yield cassette
     except CassetteError as error:
-        pytest.fail(str(error), pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
     report = cassette.report
     if report is not None and not report.ok:
         pytest.fail("\n".join(report.problems()), pytrace=False)

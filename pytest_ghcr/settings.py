@@ -7,15 +7,28 @@ says which one was meant.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
-__all__ = ["MARKER", "OPTIONS", "Option", "Record", "Settings", "check_marker", "marked", "settings_of"]
+__all__ = [
+    "MARKER",
+    "OPTIONS",
+    "Option",
+    "Record",
+    "Settings",
+    "check_ini",
+    "check_marker",
+    "marked",
+    "page_wanted",
+    "record_of",
+    "settings_of",
+    "unknown",
+]
 
 Record = Literal["none", "once", "new", "all"]
 """`none` replays; `once` records a cassette that is not there; `new` also one that lacks something; `all` each one."""
@@ -109,12 +122,54 @@ def check_marker(node: pytest.Item) -> str | None:
     for mark in node.iter_markers("ghcr"):
         if mark.args:
             return f"@pytest.mark.ghcr takes its arguments by name, such as seed={mark.args[0]!r}"
-        wrong = _unknown(mark.kwargs, ARGUMENTS)
+        wrong = unknown(mark.kwargs, ARGUMENTS)
         if wrong:
             return f"@pytest.mark.ghcr has no argument {wrong}"
-        if not isinstance(mark.kwargs.get("takeover", False), bool):
-            return "@pytest.mark.ghcr: takeover is True or False"
+        wrong = _ill(mark.kwargs)
+        if wrong:
+            return f"@pytest.mark.ghcr: {wrong}"
     return None
+
+
+def _ill(said: Mapping[str, Any]) -> str | None:
+    """What is wrong with values that would be taken for something else."""
+    if not isinstance(said.get("takeover", False), bool):
+        return "takeover is True or False"
+    if not isinstance(said.get("cassette", ""), str | Path | None):
+        return f"cassette is a name or a path, and not {said['cassette']!r}"
+    return None
+
+
+def check_ini(config: pytest.Config) -> None:
+    """Refuse a wrong value of the ini file for the whole run: it is nobody's in particular.
+
+    Raises:
+        pytest.UsageError: A value is none of those that are possible.
+    """
+    record = config.getini("ghcr_record")
+    if record and record not in get_args(Record):
+        raise pytest.UsageError(
+            f"ghcr_record is {record!r}, but has to be one of {', '.join(get_args(Record))}"
+        )
+    try:
+        config.getini("ghcr_live")
+    except (ValueError, pytest.UsageError):
+        raise pytest.UsageError("ghcr_live has to be true or false") from None
+
+
+def record_of(config: pytest.Config) -> Record:
+    """What the run records: what the command line says, else the ini file."""
+    said: Record | None = config.getoption("ghcr_record") or config.getini("ghcr_record")
+    return said or "none"
+
+
+def page_wanted(config: pytest.Config) -> Path | None:
+    """The file of the page of the run, if one is wanted."""
+    said: str | None = config.getoption("ghcr_report")
+    if said:
+        return config.invocation_params.dir / said
+    said = config.getini("ghcr_report")
+    return _beside_ini(config) / said if said else None
 
 
 def settings_of(
@@ -130,32 +185,51 @@ def settings_of(
     Raises:
         pytest.UsageError: A name or a value is unknown.
     """
-    wrong = _unknown(fixture or {}, [each.name for each in fields(Settings)])
+    wrong = unknown(fixture or {}, [each.name for each in fields(Settings)])
     if wrong:
         raise pytest.UsageError(f"ghcr_config has no setting {wrong}")
+    wrong = _ill(fixture or {}) or _ill_record((fixture or {}).get("record"))
+    if wrong:
+        raise pytest.UsageError(f"ghcr_config: {wrong}")
     said = asdict(_DEFAULTS)
     for source in (_ini(config), fixture or {}, marker, _command_line(config)):
         said.update({name: value for name, value in source.items() if value is not None})
-    settings = Settings(**said)
-    if settings.record not in get_args(Record):
-        raise pytest.UsageError(
-            f"ghcr_record is {settings.record!r}, but has to be one of {', '.join(get_args(Record))}"
-        )
-    return settings
+    return Settings(**said)
 
 
 _DEFAULTS = Settings()
 
 
+def _ill_record(said: object) -> str | None:
+    """What is wrong with a `record` that does not come from pytest's own options."""
+    if said == "new":
+        return "record='new' runs tests again, which a fixture is too late for: say --ghcr-record=new, or ghcr_record"
+    if said is not None and said not in get_args(Record):
+        return f"record is {said!r}, but has to be one of {', '.join(get_args(Record))}"
+    return None
+
+
 def _command_line(config: pytest.Config) -> dict[str, Any]:
-    return {each.name: config.getoption(each.ini) for each in OPTIONS if each.name != "report"}
+    said = {each.name: config.getoption(each.ini) for each in OPTIONS if each.name != "report"}
+    return _placed(said, config.invocation_params.dir)
 
 
 def _ini(config: pytest.Config) -> dict[str, Any]:
-    return {each.name: config.getini(each.ini) or None for each in OPTIONS if each.name != "report"}
+    said = {each.name: config.getini(each.ini) or None for each in OPTIONS if each.name != "report"}
+    return _placed(said, _beside_ini(config))
 
 
-def _unknown(said: Iterable[str], known: Iterable[str]) -> str | None:
+def _beside_ini(config: pytest.Config) -> Path:
+    return config.rootpath if config.inipath is None else config.inipath.parent
+
+
+def _placed(said: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """A profile's file is where the one who names it is; a marker's and a fixture's is beside the test."""
+    profile = said["profile"]
+    return {**said, "profile": str(folder / profile)} if profile and profile.endswith(".toml") else said
+
+
+def unknown(said: Iterable[str], known: Iterable[str]) -> str | None:
     """The first name that is not known, and what may have been meant."""
     known = list(known)
     for name in said:

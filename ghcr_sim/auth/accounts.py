@@ -14,7 +14,17 @@ from typing import Any, ClassVar, Literal
 
 from ghcr_sim.errors import CredentialsError
 
-__all__ = ["ALL_SCOPES", "Accounts", "Credential", "Kind", "Owner", "Package", "Scope", "load_accounts"]
+__all__ = [
+    "ALL_SCOPES",
+    "Accounts",
+    "Credential",
+    "Kind",
+    "Owner",
+    "Package",
+    "Scope",
+    "accounts_of",
+    "load_accounts",
+]
 
 Scope = Literal["read:packages", "write:packages", "delete:packages"]
 Kind = Literal["classic", "github_token", "fine_grained", "app"]
@@ -206,13 +216,26 @@ def load_accounts(path: Path) -> Accounts:
         raise CredentialsError(
             f"the credentials file {path} is not TOML; docs/credentials.md shows one"
         ) from None
+    return accounts_of(data, f"credentials file {path}")
+
+
+def accounts_of(data: Any, where: str) -> Accounts:
+    """Check what a credentials file says: exactly those credentials exist then.
+
+    Args:
+        data: Its content: `{"credential": [{"login": "ada", "token": "ghp_…"}]}`; credentials may be made already.
+        where: Where it stands, for the message.
+
+    Raises:
+        CredentialsError: A key or a value is not one; the text names the key, never a secret.
+    """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - it takes longer to import than to serve
 
     try:
         file = TypeAdapter(_File).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, first["loc"])) or "credential"
+        place = ".".join(map(str, first["loc"])) or "credential"
         what = first["msg"].removeprefix("Value error, ")
-        raise CredentialsError(f"credentials file {path}: {where}: {what}") from None
+        raise CredentialsError(f"{where}: {place}: {what}") from None
     return Accounts(file.credential, owners=file.owner, packages=file.package)

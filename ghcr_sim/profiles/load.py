@@ -79,7 +79,7 @@ def _validated(data: dict[str, Any], where: str) -> Profile:
     return profile
 
 
-def load_profile(name: str | Profile = "ghcr", **changes: Any) -> Profile:
+def load_profile(name: str | Path | Profile = "ghcr", **changes: Any) -> Profile:
     """Load a profile.
 
     Args:
@@ -89,7 +89,9 @@ def load_profile(name: str | Profile = "ghcr", **changes: Any) -> Profile:
     Raises:
         ProfileError: There is no such profile or field, or a value does not fit; the text names it.
     """
-    profile = name if isinstance(name, Profile) else _named(name)
+    if not isinstance(name, str | Path | Profile):
+        raise ProfileError(f"a profile is a name, a path to a .toml file or a Profile, and not {name!r}")
+    profile = name if isinstance(name, Profile) else _named(str(name))
     if not changes:
         return profile
     data = asdict(profile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from ghcr_fixtures import path
 
 SESSION = """
 import pytest
@@ -246,6 +247,50 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert path.read_text() == whole
     assert real.token not in whole
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
+
+
+def test_each_test_has_a_cassette_of_its_own(user, real, pytester) -> None:
+    """Tests of the same name in several classes, and parameters that no file can be named after."""
+    source = """
+        import pytest
+
+        class TestOne:
+            def test_it(self, ghcr_cassette, ghcr_client):
+                ghcr_client.tag_digest("ghcr.io/acme/app:v1")
+
+        class TestTwo:
+            class TestInner:
+                def test_it(self, ghcr_cassette, ghcr_client):
+                    ghcr_client.tag_digest("ghcr.io/acme/app:v2")
+
+        @pytest.mark.parametrize("tag", ["v1", "v 1", "v/1", "v" * 300])
+        def test_tags(ghcr_cassette, ghcr_client, tag):
+            ghcr_client.tag_digest("ghcr.io/acme/app:v" + ("1" if tag == "v1" else "2"))
+        """
+    user(source, "--ghcr-record=all").assert_outcomes(passed=6)
+    names = sorted(each.name for each in (pytester.path / "cassettes/test_user").glob("*.jsonl"))
+    assert len(names) == 6
+    assert {"TestOne.test_it.jsonl", "TestTwo.TestInner.test_it.jsonl", "test_tags-v1.jsonl"} < set(names)
+    user(source).assert_outcomes(passed=6)
+
+
+def test_what_is_shipped_stays(user, real, pytester) -> None:
+    """A test that replays a shipped cassette has its own when it is recorded, and replays that one."""
+    shipped = path("cassettes/list_tags.jsonl")
+    before = shipped.read_bytes()
+    source = """
+        import pytest
+
+        @pytest.mark.ghcr(cassette="list_tags")
+        def test_it(ghcr_cassette, ghcr_client):
+            print("path:", ghcr_cassette.path)
+            ghcr_client.tag_digest("ghcr.io/acme/app:v1")
+        """
+    user(source, "--ghcr-record=all").assert_outcomes(passed=1)
+    assert shipped.read_bytes() == before
+    done = user(source, "-s")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines([f"*path: {pytester.path}/cassettes/list_tags.jsonl"])
 
 
 def test_a_failing_test_records_nothing(user, real, pytester) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+
 import pytest
 
 PROFILE = """
@@ -136,6 +138,32 @@ WRONG = {
     "takeover that is no switch": ("@pytest.mark.ghcr(takeover='yes')", "*takeover is True or False*"),
     "an unknown profile": ("@pytest.mark.ghcr(profile='docker')", "*docker*"),
     "a seed that is none": ("@pytest.mark.ghcr(seed=[3])", "*seed=3 is no reference (acme/app:v1)*"),
+    "a profile that is none": ("@pytest.mark.ghcr(profile=7)", "*a profile is a name, a path *and not 7*"),
+    "a profile's file that is not there": (
+        "@pytest.mark.ghcr(profile='no.toml')",
+        "*cannot read the profile *no.toml: No such file*",
+    ),
+    "a cassette that is no name": (
+        "@pytest.mark.ghcr(cassette=7)",
+        "*cassette is a name or a path, and not 7*",
+    ),
+    "a recipe with an unknown ingredient": (
+        "@pytest.mark.ghcr(seed={'a/b:v1': {'platformz': []}})",
+        "*recipe of 'a/b:v1' has no 'platformz' (did you mean 'platforms'?)*",
+    ),
+    "a recipe that is none": (
+        "@pytest.mark.ghcr(seed={'a/b:v1': ['linux/amd64']})",
+        "*the recipe of 'a/b:v1' is a mapping, such as *",
+    ),
+    "a credential's unknown key": (
+        "@pytest.mark.ghcr(credentials=[{'login': 'ada', 'tokn': 'ghp_ada'}])",
+        "*credentials: credential.0.*",
+    ),
+    "a credential's unknown scope": (
+        "@pytest.mark.ghcr(credentials={'login': 'ada', 'token': 'ghp_ada', 'scopes': ['reed:packages']})",
+        "*credentials: credential.0.scopes.0: Input should be 'read:packages', *",
+    ),
+    "credentials that are none": ("@pytest.mark.ghcr(credentials=7)", "*credentials: credential.0: *"),
     "credentials that are not there": (
         "@pytest.mark.ghcr(credentials='no.toml')",
         "*cannot read the credentials file*",
@@ -162,6 +190,44 @@ def test_a_wrong_marker(user, marker, line) -> None:
     done.assert_outcomes(passed=1, errors=1)
     done.stdout.fnmatch_lines([line])
     done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+    done.stdout.no_fnmatch_line("*During handling of*")
+    done.stdout.no_fnmatch_line("*ghp_ada*")
+
+
+def test_a_wrong_marker_beside_a_cassette(user) -> None:
+    """An error of its test there, too."""
+    done = user(
+        """
+        import pytest
+
+        @pytest.mark.ghcr(seeed="x")
+        def test_it(ghcr_cassette): pass
+
+        def test_other(): pass
+        """
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*has no argument 'seeed' (did you mean 'seed'?)*"])
+
+
+PLACES = {
+    "the marker: beside the test": ((), "", "sub/test_it.py", "@pytest.mark.ghcr(profile='../my.toml')"),
+    "the command line: from where pytest was called": (("--ghcr-profile=my.toml",), "", "sub/test_it.py", ""),
+    "the ini file: beside it": ((), "ghcr_profile = my.toml", "sub/test_it.py", ""),
+}
+
+
+@pytest.mark.parametrize(("words", "ini", "file", "marker"), PLACES.values(), ids=PLACES)
+def test_a_profile_of_ones_own(pytester, words, ini, file, marker) -> None:
+    """A file, relative to who names it."""
+    profile = files("ghcr_sim.profiles").joinpath("oci.toml").read_text()
+    (pytester.path / "my.toml").write_text(profile.replace('name = "oci"', 'name = "mine"'))
+    pytester.makeini(f"[pytest]\n{ini}\n")
+    test = pytester.path / file
+    test.parent.mkdir()
+    asserted = "def test_it(ghcr): assert ghcr.simulator.profile.name == 'mine'"
+    test.write_text(f"import pytest\n\n{marker}\n{asserted}\n")
+    pytester.runpytest("-p", "no:cacheprovider", *words).assert_outcomes(passed=1)
 
 
 def test_a_wrong_setting(user) -> None:
@@ -172,10 +238,28 @@ def test_a_wrong_setting(user) -> None:
 
 
 def test_a_wrong_ini_value(user) -> None:
-    """A mode of recording that is none."""
-    done = user("def test_it(ghcr): pass", ini="ghcr_record = sometimes")
-    done.stdout.fnmatch_lines(["*ghcr_record is 'sometimes', but has to be one of none, once, new, all*"])
-    done.stdout.no_fnmatch_line("*pytest_ghcr/*.py:*")
+    """A mode of recording that is none, a switch that is none: pytest does not begin."""
+    for ini, line in (
+        (
+            "ghcr_record = sometimes",
+            "*ghcr_record is 'sometimes', but has to be one of none, once, new, all*",
+        ),
+        ("ghcr_live = maybe", "*ghcr_live has to be true or false*"),
+    ):
+        done = user("def test_it(ghcr): pass", ini=ini)
+        done.stderr.fnmatch_lines([line])
+        assert done.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_a_fixture_cannot_run_tests_again(user) -> None:
+    """`record="new"` of `ghcr_config` comes too late, and is told where to go; so is what is no mode at all."""
+    for said, line in (
+        ("new", "*say --ghcr-record=new, or ghcr_record*"),
+        ("x", "*record is 'x', but has to be*"),
+    ):
+        done = user("def test_it(ghcr): pass", conftest=(CONFTEST % said).replace("profile", "record"))
+        done.assert_outcomes(errors=1)
+        done.stdout.fnmatch_lines([line])
 
 
 def test_a_wrong_scope(user) -> None:
@@ -194,6 +278,13 @@ def test_a_wrong_scope(user) -> None:
     done.stdout.fnmatch_lines(
         ["*a fixture of a wider scope takes ghcr_session, and each test's ghcr is then a fork*"]
     )
+
+
+def test_a_config_of_a_narrow_scope(user) -> None:
+    """`ghcr_config` that somebody overrides for each test: the scope that it needs."""
+    conftest = (CONFTEST % "oci").replace('(scope="session")', "")
+    done = user("def test_it(ghcr, ghcr_session): pass", conftest=conftest)
+    done.stdout.fnmatch_lines(["*ghcr_config stands for all tests: write @pytest.fixture(scope='session')*"])
 
 
 def test_it_is_all_shown(user) -> None:
