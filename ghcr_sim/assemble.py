@@ -239,7 +239,11 @@ class Simulator:
         return self.faults.plan(operation, recorded, status=status, times=times, repository=repository)
 
     def requests(self, operation: str | None = None) -> list[Record]:
-        """What has happened, oldest first, or what has happened of one operation."""
+        """What has happened, oldest first, or what has happened of one operation.
+
+        Raises:
+            ValueError: There is no such operation.
+        """
         return self.journal.records(operation)
 
     @property

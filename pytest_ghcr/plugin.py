@@ -89,6 +89,13 @@ class _Teller:
             self._page = Page(config.invocation_params.dir / wanted)
             config.pluginmanager.register(self._page, "ghcr-page")
 
+    @property
+    def _width(self) -> int:
+        """The terminal's columns, or those that reports have where there is none (`-p no:terminal`)."""
+        if self._config.pluginmanager.has_plugin("terminalreporter"):
+            return self._config.get_terminal_writer().fullwidth
+        return 80
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a section to the report of a failed test, before anybody prints it."""
@@ -99,7 +106,7 @@ class _Teller:
 
         if self._page is not None:
             self._page.add(text)
-        said = told(text, self._config.get_terminal_writer().fullwidth)
+        said = told(text, self._width)
         if said is not None:
             report.sections.append(said)
 

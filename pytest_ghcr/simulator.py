@@ -95,7 +95,11 @@ class Ghcr:
         self.simulator.fail(operation, recorded, **plan)
 
     def requests(self, operation: str | None = None) -> list[Record]:
-        """What has happened, oldest first, or what has happened of one operation."""
+        """What has happened, oldest first, or what has happened of one operation.
+
+        Raises:
+            ValueError: There is no such operation.
+        """
         return self.simulator.requests(operation)
 
     @property

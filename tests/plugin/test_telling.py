@@ -89,3 +89,26 @@ def test_a_page_that_cannot_be_written(user, pytester) -> None:
     done = user(FAILS, f"--ghcr-report={pytester.path}/file/page.html")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["ERROR: *page.html*"])
+
+
+def test_a_run_without_a_terminal(user) -> None:
+    """`-p no:terminal`: failures are failures still, and no error of ours."""
+    done = user(FAILS, "-p", "no:terminal")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
+
+
+def test_a_hang_and_a_reset_have_no_status(user) -> None:
+    """The table says `none` where the test planned that nothing comes back."""
+    done = user(
+        """
+        import pytest, requests
+
+        @pytest.mark.parametrize("name", ["token-hangs", "connection-reset"])
+        def test_it(ghcr, name):
+            ghcr.fail("token.get", name)
+            requests.get(ghcr.url + "/token", timeout=0.2)
+        """
+    )
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["GET*token.get*/token*none*fault"] * 2)
