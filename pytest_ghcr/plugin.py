@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ghcr_client import GhcrClient, SyncGhcrClient
 
     from ghcr_sim.clock import Clock
+    from ghcr_sim.journal import Record as Asked
     from pytest_ghcr.cassettes import GhcrCassette
     from pytest_ghcr.images import ImageFactory
     from pytest_ghcr.per_test import PerTest
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 _TEST: pytest.StashKey[PerTest] = pytest.StashKey()
+_SESSION: pytest.StashKey[Ghcr] = pytest.StashKey()
+_BEFORE: pytest.StashKey[Asked | None] = pytest.StashKey()
+_PASSED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 pytest.register_assert_rewrite("pytest_ghcr.checks")
@@ -128,6 +132,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wrong = check_marker(item)
     if wrong:
         pytest.fail(wrong, pytrace=False)
+    shared = _shared(item)
+    if shared is not None:
+        item.stash[_BEFORE] = next(reversed(shared.requests()), None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -137,17 +144,28 @@ def pytest_runtest_makereport(
     """A failed test tells what its fake was asked, and keeps nothing of what it has recorded."""
     report = yield
     test = item.stash.get(_TEST, None)
+    shared = _shared(item)
     if test is not None:
         test.failed = test.failed or report.failed
-        if report.failed or (call.when == "call" and _page_wanted(item.config)):
-            from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
-
-            report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
-        if call.when == "teardown":
-            del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
-    elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    if test is None and call.excinfo is not None and _is_of_scope(call.excinfo, report):
         report.sections.append(("ghcr", _SCOPE))
+    elif (test or shared) and (report.failed or (call.when == "call" and _page_wanted(item.config))):
+        from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+        said = story_of(item, report, test, shared, item.stash.get(_BEFORE, None))
+        report.ghcr_story = said  # type: ignore[attr-defined]
+    if test is not None and call.when == "teardown":
+        del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
     return report
+
+
+def _shared(item: pytest.Item) -> Ghcr | None:
+    """The session's fake, where a test uses it."""
+    if "ghcr_session" not in getattr(item, "fixturenames", ()):
+        return None
+    return item.session.stash.get(_SESSION, None)
 
 
 def _is_of_scope(excinfo: pytest.ExceptionInfo[BaseException], report: pytest.TestReport) -> bool:
@@ -233,7 +251,8 @@ def ghcr_session(
     """One fake ghcr.io for the whole session, of which each test's `ghcr` is a fork.
 
     Seed it in a fixture of session scope. A test that uses it, by whatever fixture, gets a `ghcr` with the same
-    content, which costs the same for one image and for thousands; what a test changes is its own.
+    content, which costs the same for one image and for thousands; what a test changes is its own. A failure that is
+    planned here and never happens fails the end of the session.
     """
     from pytest_ghcr.fakes import make_simulator  # noqa: PLC0415 - plugin import must cost pytest nothing
     from pytest_ghcr.settings import settings_of  # noqa: PLC0415 - the same
@@ -242,8 +261,16 @@ def ghcr_session(
     with _in_a_line():
         settings = settings_of(request.config, {}, ghcr_config)
         handle = Ghcr(make_simulator(settings, request.config.rootpath))
+    request.session.stash[_SESSION] = handle
     with handle.running():
         yield handle
+    _fail_unmet(handle, "of ghcr_session ")
+
+
+def _fail_unmet(handle: Ghcr, whose: str = "") -> None:
+    unmet = handle.unmet()
+    if unmet:
+        pytest.fail(f"a planned failure {whose}was never met: " + "; ".join(unmet), pytrace=False)
 
 
 @pytest.fixture
@@ -264,9 +291,8 @@ def ghcr(
         test.make_fake(base)
     with test.fake() as handle:
         yield handle
-    unmet = handle.unmet()
-    if unmet:
-        pytest.fail("a planned failure was never met: " + "; ".join(unmet), pytrace=False)
+    if request.node.stash.get(_PASSED, False):  # who failed or skipped before says so already
+        _fail_unmet(handle)
 
 
 @pytest.fixture
