@@ -359,7 +359,9 @@ def ghcr_env(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 def ghcr_client(request: pytest.FixtureRequest) -> Iterator[GhcrClient | SyncGhcrClient]:
     """`ghcr_client`'s client, connected to this test's fake, or to its cassette, as `ghcr.io`.
 
-    A test that is a coroutine gets a `GhcrClient`, open while the test runs; any other one a `SyncGhcrClient`.
+    A test that is a coroutine gets a `GhcrClient`, which opens itself in the loop of its first call, also in a fixture
+    that is a coroutine; any other test gets a `SyncGhcrClient`. Both have the fake's token, and are nobody where it has
+    none.
     """
     from pytest_ghcr.clients import connected  # noqa: PLC0415 - plugin import must cost pytest nothing
 
