@@ -42,6 +42,7 @@ class Record(NamedTuple):
         seconds: From the head's arrival to the answer's head.
         by: Which room answered.
         leak: A credential arrived where it must not.
+        digest: Of a manifest that was downloaded: which one it was, whatever its tag points at now.
     """
 
     operation: str
@@ -55,6 +56,7 @@ class Record(NamedTuple):
     seconds: float
     by: str
     leak: bool = False
+    digest: str = ""
 
     def line(self) -> str:
         """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
@@ -145,16 +147,18 @@ class Journal:
                 # What the protocol does not know may be a secret: a signature, a state, a token.
                 known = not name.startswith(("storage", "token"))
                 target = _HIDDEN.sub(r"\1***", target) if known else target.partition("?")[0]
-        status, sent, by = 0, 0, "nobody"
+        status, sent, by, digest = 0, 0, "nobody", ""
         if answer is not None:
-            status, _, body, wire, by = answer
+            status, headers, body, wire, by = answer
+            if name == "manifest.get":
+                digest = next((value for key, value in headers if key.lower() == "docker-content-digest"), "")
             if wire is not None and (wire.hang or wire.reset):
                 status = 0  # it is what the other side would have said, and never goes out
             elif method != "HEAD":
                 sent = _length(body)
         leak = by == LEAK
         record = Record(
-            name, method, target, repository, reference, status, received, sent, seconds, by, leak
+            name, method, target, repository, reference, status, received, sent, seconds, by, leak, digest
         )
         self._records.append(record)
         if self.listener is not None:
