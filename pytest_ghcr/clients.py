@@ -1,7 +1,7 @@
 """`ghcr_client`: our client, connected to the test's fake or cassette, for tests with a loop and without.
 
 An asynchronous client opens itself in the loop of its first call, whoever runs that: a test, a fixture, a test case. It
-is closed where that loop ends, or after the test where it goes on.
+is closed behind the test and, where it is used again, with its loop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Self
 
 from ghcr_client import Anonymous, GhcrClient, GhcrConfig, StaticCredentials, SyncGhcrClient
@@ -16,7 +17,7 @@ from ghcr_client.errors import ConfigError
 from ghcr_client.transport import Transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     import aiohttp
     import pytest
@@ -42,16 +43,35 @@ def connected(item: pytest.Item, url: str, token: str) -> Iterator[GhcrClient | 
             yield blocking
         return
     client = _TestsClient(config, credentials=credentials)
+    test = getattr(item, "obj", None)
+    if inspect.iscoroutinefunction(test):
+        item.obj = _closing(client, test)  # type: ignore[attr-defined]
     try:
         yield client
     finally:
+        item.obj = test  # type: ignore[attr-defined]
         client.end()
+
+
+def _closing(client: GhcrClient, test: Callable[..., Any]) -> Callable[..., Any]:
+    """A test that closes the client behind it: not everybody who runs a loop ends it with care."""
+
+    @wraps(test)
+    async def closing(*args: Any, **more: Any) -> Any:
+        try:
+            return await test(*args, **more)
+        finally:
+            await client.__aexit__(None, None, None)
+
+    return closing
 
 
 def _is_coroutine(item: pytest.Item) -> bool:
     """Whether a test is a coroutine function, also one behind `@given` or another wrapper."""
     test: Any = getattr(item, "obj", None)
-    test = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    # Who runs coroutines puts a function of its own there; hypothesis keeps the first one here.
+    test = getattr(test, "__wrapped_target", inner)
     return inspect.iscoroutinefunction(test) or inspect.iscoroutinefunction(inspect.unwrap(test))
 
 
@@ -63,7 +83,7 @@ class _TestsTransport(Transport):
 
     async def __aenter__(self) -> Self:
         loop = _running_loop()
-        if self._life is None:
+        if self._life is None or self._loop is None or self._loop.is_closed():
             self._loop, self._life = loop, self._living()
             await anext(self._life)
         elif self._loop is not loop:
@@ -74,7 +94,7 @@ class _TestsTransport(Transport):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._life is not None:
+        if self._life is not None and self._loop is asyncio.get_running_loop():
             await self._life.aclose()
 
     async def _living(self) -> AsyncGenerator[None]:

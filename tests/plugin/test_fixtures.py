@@ -160,9 +160,10 @@ async def test_opened_by_hand(anyio_backend, tags, ghcr_client):
         assert await client.list_tags("acme/app") == ["v1"]
 
 @pytest.mark.anyio
-@given(st.booleans())
+@pytest.mark.parametrize("number", range(2))
+@given(_=st.booleans())
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
-async def test_examples(anyio_backend, ghcr, ghcr_client, _):
+async def test_examples(anyio_backend, ghcr, ghcr_client, number, _):
     ghcr.seed("acme/app:v1")
     assert await ghcr_client.list_tags("acme/app") == ["v1"]
 
@@ -182,7 +183,36 @@ class TestIt(unittest.IsolatedAsyncioTestCase):
 
 def test_a_client_opens_itself_where_it_is_used(user) -> None:
     """In a fixture that is a coroutine, in each example of hypothesis, in a test case; and no warning is left."""
-    user(LOOPS + ANYIO, "-p", "no:randomly", apart=True).assert_outcomes(passed=4)
+    user(LOOPS + ANYIO, "-p", "no:randomly", apart=True).assert_outcomes(passed=5)
+
+
+def test_a_client_in_a_loop_that_is_just_closed(user) -> None:
+    """Whoever runs the test need not do more than to run it, and no warning is left."""
+    done = user(
+        """
+        import gc
+
+        async def test_it(ghcr, ghcr_client):
+            ghcr.seed("acme/app:v1")
+            assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+        def test_nothing_is_left():
+            gc.collect()
+        """,
+        conftest="""
+        import asyncio, inspect
+
+        def pytest_pyfunc_call(pyfuncitem):
+            if inspect.iscoroutinefunction(pyfuncitem.obj):
+                loop = asyncio.new_event_loop()
+                loop.run_until_complete(pyfuncitem.obj(*map(pyfuncitem.funcargs.get, ["ghcr", "ghcr_client"])))
+                loop.close()
+                return True
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)
+    assert done.stderr.str() == ""
 
 
 def test_a_client_in_another_kind_of_loop(user) -> None:
@@ -215,6 +245,8 @@ def test_a_client_in_two_loops(ghcr) -> None:
             assert one.run(client.list_tags("acme/app")) == ["v1"]
             with pytest.raises(ConfigError, match="belongs to the loop of its first call"):
                 other.run(client.list_tags("acme/app"))
+            other.run(client.__aexit__(None, None, None))
+            assert one.run(client.list_tags("acme/app")) == ["v1"]
 
 
 def test_a_client_is_nobody_where_the_fake_has_no_token(user, monkeypatch) -> None:
