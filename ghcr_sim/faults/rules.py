@@ -59,7 +59,9 @@ class Rule:
             return None
         wanted = "at all" if self.times is None else f"{self.times} times" if self.times > 1 else "once"
         where = f" in {self.repository}" if self.repository else ""
-        return f"{self.operation}{where} was to fail {wanted} with {self.answer.status}, and did {self.met} times"
+        wire = self.answer.wire or Wire()
+        how = "by hanging" if wire.hang else "by a reset" if wire.reset else f"with {self.answer.status}"
+        return f"{self.operation}{where} was to fail {wanted} {how}, and did {self.met} times"
 
 
 @lru_cache(maxsize=1)
