@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ghcr_sim.auth.accounts import Accounts, Credential
 from ghcr_sim.auth.guard import Guard
@@ -29,10 +29,10 @@ from ghcr_sim.route import Operation, parse
 from ghcr_sim.store import Snapshot, Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from ghcr_sim.seed import Seeded
+    from ghcr_sim.seed import Recipe, Seeded
     from ghcr_sim.store.repository import Role, Visibility
 
 __all__ = ["Simulator"]
@@ -172,20 +172,28 @@ class Simulator:
 
     # -- what tests and commands do with it
 
-    def seed(self, reference: str, *, visibility: Visibility | None = None, **recipe: Any) -> Seeded:
+    def seed(
+        self,
+        reference: str,
+        *,
+        platforms: Sequence[str] | None = None,
+        visibility: Visibility | None = None,
+        **recipe: Unpack[Recipe],
+    ) -> Seeded:
         """Make a real, valid, reproducible image and put it into the store; see `ghcr_sim.seed.seed`.
 
         Args:
             reference: `acme/app:v1`.
+            platforms: `["linux/amd64", "linux/arm64"]`; several give an index. None is one, `linux/amd64`.
             visibility: Who may read the package; None: as a push would make it.
-            recipe: `platforms`, `layers`, `annotations` and the rest of `ghcr_sim.seed.seed`.
+            recipe: `layers`, `annotations`, `labels`, `config` and the rest of `ghcr_sim.seed.seed`.
 
         Raises:
             SeedError: The content cannot be seeded.
         """
         from ghcr_sim.seed import seed  # noqa: PLC0415 - a test that seeds nothing pays nothing
 
-        seeded = seed(self.store, reference, visibility=visibility, **recipe)
+        seeded = seed(self.store, reference, platforms=platforms, visibility=visibility, **recipe)
         self._settle(seeded)
         return seeded
 
@@ -239,7 +247,11 @@ class Simulator:
         return self.faults.plan(operation, recorded, status=status, times=times, repository=repository)
 
     def requests(self, operation: str | None = None) -> list[Record]:
-        """What has happened, oldest first, or what has happened of one operation."""
+        """What has happened, oldest first, or what has happened of one operation.
+
+        Raises:
+            ValueError: There is no such operation.
+        """
         return self.journal.records(operation)
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from ghcr_sim.exchange import Content, Relay, origin_form
+from ghcr_sim.route import OPERATIONS, near_operations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,9 @@ LEAK = "storage: credential leak"
 """Who answered, where a credential arrived that must not."""
 
 
+_NAMES = OPERATIONS | {"invalid"}
+
+
 class Record(NamedTuple):
     """One exchange.
 
@@ -32,12 +36,13 @@ class Record(NamedTuple):
         target: Path and query; signatures are left out.
         repository: The repository, or the empty string.
         reference: A tag, a digest or an upload id.
-        status: The answer's status; 0 where there was none.
+        status: The answer's status; 0 where none went out.
         received: Bytes of the request's body that were read.
         sent: Bytes of the answer's body that were to be sent.
         seconds: From the head's arrival to the answer's head.
         by: Which room answered.
         leak: A credential arrived where it must not.
+        digest: Of a manifest that was downloaded: which one it was, whatever its tag points at now.
     """
 
     operation: str
@@ -51,6 +56,7 @@ class Record(NamedTuple):
     seconds: float
     by: str
     leak: bool = False
+    digest: str = ""
 
     def line(self) -> str:
         """The record as a line for people: status, operation, what was asked, bytes in and out, time."""
@@ -141,21 +147,36 @@ class Journal:
                 # What the protocol does not know may be a secret: a signature, a state, a token.
                 known = not name.startswith(("storage", "token"))
                 target = _HIDDEN.sub(r"\1***", target) if known else target.partition("?")[0]
-        status, sent, by = 0, 0, "nobody"
+        status, sent, by, digest = 0, 0, "nobody", ""
         if answer is not None:
-            status, _, body, _, by = answer
-            if method != "HEAD":
+            status, headers, body, wire, by = answer
+            if name == "manifest.get":
+                digest = next((value for key, value in headers if key.lower() == "docker-content-digest"), "")
+            if wire is not None and (wire.hang or wire.reset):
+                status = 0  # it is what the other side would have said, and never goes out
+            elif method != "HEAD":
                 sent = _length(body)
         leak = by == LEAK
         record = Record(
-            name, method, target, repository, reference, status, received, sent, seconds, by, leak
+            name, method, target, repository, reference, status, received, sent, seconds, by, leak, digest
         )
         self._records.append(record)
         if self.listener is not None:
             self.listener(record)
 
     def records(self, operation: str | None = None) -> list[Record]:
-        """What happened, or what happened of one operation."""
+        """What happened, or what happened of one operation.
+
+        Args:
+            operation: One of `route.OPERATIONS`, `invalid`, or `api.get` and the like; None is all of them.
+
+        Raises:
+            ValueError: There is no such operation, so that nothing would ever be found.
+        """
+        if operation is not None and not (operation in _NAMES or operation.startswith("api.")):
+            raise ValueError(
+                f"there is no operation {operation!r}; did you mean {near_operations(operation)}?"
+            )
         # A copy, made in one go: the server goes on writing in its own thread.
         return [r for r in self._records.copy() if operation is None or r.operation == operation]
 

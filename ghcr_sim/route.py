@@ -8,13 +8,23 @@ Sources: distribution specification, section "Endpoints"; ghcr-wire sections 1, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote
 
 from ghcr_sim.exchange import origin_form
 from ghcr_sim.oci import Refusal, check_repository, check_tag, parse_digest
 
-__all__ = ["OPERATIONS", "READS", "WRITES", "Operation", "escaped_path", "format_target", "parse"]
+__all__ = [
+    "OPERATIONS",
+    "READS",
+    "WRITES",
+    "Operation",
+    "escaped_path",
+    "format_target",
+    "near_operations",
+    "parse",
+]
 
 _BY_KIND: dict[str, dict[str, str]] = {
     "ping": {"GET": "ping", "HEAD": "ping"},
@@ -55,6 +65,11 @@ WRITES = frozenset(
 
 READS = frozenset({"manifest.get", "manifest.head", "blob.get", "blob.head", "tags.list", "referrers.list"})
 """Operations that need the right to pull."""
+
+
+def near_operations(name: str) -> str:
+    """What may have been meant by a name that is no operation's, or all names: `ping, blob.get`."""
+    return ", ".join(get_close_matches(name, sorted(OPERATIONS), n=3) or sorted(OPERATIONS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,13 +101,12 @@ def _read(image: GhcrImage | Seeded | str, ghcr: Ghcr | None) -> Contents:
 
 
 def assert_pulled(ghcr: Ghcr, image: GhcrImage | Seeded | str, times: int | None = None) -> list[Record]:
-    """Fail unless an image's manifest was downloaded: a GET of its tag, or of the digest that this has now.
-
-    It is what registries count as a pull. A HEAD is none, and neither is a GET that was refused.
+    """Fail unless an image's manifest was downloaded. A HEAD is no pull, and neither is a GET that was refused.
 
     Args:
         ghcr: The fake.
-        image: What `ghcr_image` or `ghcr.seed` returned, or a reference.
+        image: What `ghcr_image` or `ghcr.seed` returned: a GET, by tag or digest, that gave this very manifest. Or a
+            reference: a GET of it, or of the digest that it has now.
         times: How often exactly; None is at least once.
 
     Returns:
@@ -119,11 +118,13 @@ def assert_pulled(ghcr: Ghcr, image: GhcrImage | Seeded | str, times: int | None
     """
     __tracebackhide__ = True
     wanted = _wanted(image)
-    names = _names(ghcr, wanted)
+    names = _names(ghcr, wanted) if isinstance(image, str) else [image.digest]
     found = [
         each
         for each in ghcr.requests("manifest.get")
-        if each.repository == wanted.repository and each.reference in names and each.status == 200  # noqa: PLR2004 - OK
+        if each.repository == wanted.repository
+        and each.status == 200  # noqa: PLR2004 - OK
+        and (each.reference if isinstance(image, str) else each.digest) in names
     ]
     if len(found) == times or (times is None and found):
         return found
@@ -132,8 +133,8 @@ def assert_pulled(ghcr: Ghcr, image: GhcrImage | Seeded | str, times: int | None
         "\n".join(
             (
                 f"{wanted.text} {told}, and {'once or more' if times is None else _times(times)} was asserted.",
-                f"That is GET /v2/{wanted.repository}/manifests/{' or '.join(names)}, answered with 200.",
-                _there(ghcr, wanted),
+                f"That is GET /v2/{wanted.repository}/manifests/{_asked(image, names)}.",
+                _there(ghcr, wanted, None if isinstance(image, str) else image.digest),
                 *_nearest(ghcr, "manifest.get", wanted),
             )
         )
@@ -181,15 +182,24 @@ def _names(ghcr: Ghcr, wanted: _Wanted) -> list[str]:
     return list(dict.fromkeys([wanted.reference, *([held.digest] if held else [])]))
 
 
-def _there(ghcr: Ghcr, wanted: _Wanted) -> str:
-    """What the fake has under that name."""
+def _asked(image: GhcrImage | Seeded | str, names: list[str]) -> str:
+    """Which answers count."""
+    if isinstance(image, str):
+        return f"{' or '.join(names)}, answered with 200"
+    return f"TAG or DIGEST, answered with 200 and {image.digest}"
+
+
+def _there(ghcr: Ghcr, wanted: _Wanted, digest: str | None = None) -> str:
+    """What the fake has under that name, and whether that is another image by now."""
     state = ghcr.simulator.store.repository(wanted.repository)
     if state is None:
         near = difflib.get_close_matches(wanted.repository, ghcr.simulator.store.names(), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"The fake has no repository {wanted.repository}{hint}"
-    if wanted.held(ghcr) is not None:
-        return f"The fake has {wanted.text}."
+    held = wanted.held(ghcr)
+    if held is not None:
+        moved = digest is not None and held.digest != digest
+        return f"The fake has {wanted.text}{f', which is {held.digest} by now' if moved else ''}."
     return f"The fake has {wanted.repository} with the tags {', '.join(state.tags) or '(none)'}."
 
 

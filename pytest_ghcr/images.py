@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ghcr_sim.seed import Layer, Seeded
+    from ghcr_sim.seed import Layer, Recipe, Seeded
     from ghcr_sim.store import Manifest
     from ghcr_sim.store.repository import Visibility
     from pytest_ghcr.sboms import SbomFormat
@@ -95,7 +95,7 @@ class ImageFactory:
         attest: bool | Mapping[str, Any] = False,
         predicate_type: str | None = None,
         visibility: Visibility | None = None,
-        **recipe: Any,
+        **recipe: Unpack[Recipe],
     ) -> GhcrImage:
         """Make a valid image.
 
@@ -114,8 +114,9 @@ class ImageFactory:
         Raises:
             SeedError: The image cannot be made.
             ValueError: `sbom` names no format that is known.
-            TypeError: A predicate holds what JSON cannot.
+            TypeError: `sign` is no key, `attest` no predicate, or a predicate holds what JSON cannot.
         """
+        _check_signing(sign, attest)
         kind = self._kind(sbom)
         seeded = self._ghcr.seed(reference, visibility=visibility, platforms=platforms, **recipe)
         where = (seeded.repository, seeded.digest)
@@ -176,7 +177,7 @@ class ImageFactory:
     def _join(self, repository: str, tag: str, layer: Layer) -> str:
         """Put a layer at one of cosign's tags, after those that lie there already."""
         layers = [*self._held(repository, tag), layer]
-        return str(self._ghcr.seed(f"{repository}:{tag}", layers=layers).digest)
+        return self._ghcr.seed(f"{repository}:{tag}", layers=layers).digest
 
     def _held(self, repository: str, tag: str) -> list[Layer]:
         """The layers of what a tag points at."""
@@ -217,5 +218,19 @@ class ImageFactory:
 
     def _refer(self, repository: str, digest: str, artifact_type: str, layer: Layer) -> str:
         """Put an artifact that refers to an image, and that the profile's way of finding referrers finds."""
-        recipe: dict[str, Any] = {"artifact_type": artifact_type, "subject": digest, "layers": [layer]}
-        return str(self._ghcr.seed(repository, **recipe).digest)
+        return self._ghcr.seed(repository, artifact_type=artifact_type, subject=digest, layers=[layer]).digest
+
+
+def _check_signing(sign: object, attest: object) -> None:
+    """Refuse what is no key and no predicate, before anything is put."""
+    if not isinstance(sign, bool):
+        from pytest_ghcr.signing import SigningKey  # noqa: PLC0415 - cryptography costs 50 ms
+
+        if not isinstance(sign, SigningKey):
+            raise TypeError(f"sign is {_kind_of(sign)}: give True, or a pytest_ghcr.signing.SigningKey")
+    if not isinstance(attest, bool | Mapping):
+        raise TypeError(f"attest is {_kind_of(attest)}: give True, or a predicate as a dict")
+
+
+def _kind_of(value: object) -> str:
+    return f"of the type {type(value).__name__}"  # a value may be a key

@@ -178,7 +178,7 @@ def _words(story: Story) -> str:
 
 def _requests(story: Story, most: int) -> str:
     if not story.records:
-        return '<p class="none">It asked its fake nothing.</p>'
+        return '<p class="none">It asked its fake nothing.</p>' if story.watched else ""
     drawn = diagram(story.records, earlier=story.earlier, most=most)
     rows = escape(table(story, 120, most))
     return (

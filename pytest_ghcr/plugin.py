@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ghcr_client import GhcrClient, SyncGhcrClient
 
     from ghcr_sim.clock import Clock
+    from ghcr_sim.journal import Record as Asked
     from pytest_ghcr.cassettes import GhcrCassette
     from pytest_ghcr.images import ImageFactory
     from pytest_ghcr.per_test import PerTest
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 _TEST: pytest.StashKey[PerTest] = pytest.StashKey()
+_SESSION: pytest.StashKey[Ghcr] = pytest.StashKey()
+_BEFORE: pytest.StashKey[Asked | None] = pytest.StashKey()
+_PASSED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 pytest.register_assert_rewrite("pytest_ghcr.checks")
@@ -85,6 +89,13 @@ class _Teller:
             self._page = Page(wanted)
             config.pluginmanager.register(self._page, "ghcr-page")
 
+    @property
+    def _width(self) -> int:
+        """The terminal's columns, or those that reports have where there is none (`-p no:terminal`)."""
+        if self._config.pluginmanager.has_plugin("terminalreporter"):
+            return self._config.get_terminal_writer().fullwidth
+        return 80
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a section to the report of a failed test, before anybody prints it."""
@@ -95,7 +106,7 @@ class _Teller:
 
         if self._page is not None:
             self._page.add(text)
-        said = told(text, self._config.get_terminal_writer().fullwidth)
+        said = told(text, self._width)
         if said is not None:
             report.sections.append(said)
 
@@ -117,6 +128,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wrong = check_marker(item)
     if wrong:
         pytest.fail(wrong, pytrace=False)
+    shared = _shared(item)
+    if shared is not None:
+        item.stash[_BEFORE] = next(reversed(shared.requests()), None)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -126,18 +140,34 @@ def pytest_runtest_makereport(
     """A failed test tells what its fake was asked, and keeps nothing of what it has recorded."""
     report = yield
     test = item.stash.get(_TEST, None)
+    shared = _shared(item)
     if test is not None:
         test.failed = test.failed or report.failed
-        if report.failed or (call.when == "call" and page_wanted(item.config)):
-            from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
-
-            report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
-        if call.when == "teardown":
-            del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
-    elif call.excinfo is not None and "ScopeMismatch" in f"{call.excinfo.typename} {call.excinfo.value}":
+    if call.when == "call":
+        item.stash[_PASSED] = report.passed
+    if test is None and call.excinfo is not None and _is_of_scope(call.excinfo):
         said = str(report.longrepr)
         report.sections += [("ghcr", advice) for words, advice in _SCOPES.items() if words in said][:1]
+    elif (test or shared) and (report.failed or (call.when == "call" and page_wanted(item.config))):
+        from pytest_ghcr.telling import story_of  # noqa: PLC0415 - plugin import must cost pytest nothing
+
+        story = story_of(item, report, test, shared, item.stash.get(_BEFORE, None))
+        report.ghcr_story = story  # type: ignore[attr-defined]
+    if test is not None and call.when == "teardown":
+        del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
     return report
+
+
+def _shared(item: pytest.Item) -> Ghcr | None:
+    """The session's fake, where a test uses it."""
+    if "ghcr_session" not in getattr(item, "fixturenames", ()):
+        return None
+    return item.session.stash.get(_SESSION, None)
+
+
+def _is_of_scope(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether a fixture was used at a wider scope than its own."""
+    return "ScopeMismatch" in f"{excinfo.typename} {excinfo.value}"
 
 
 _SCOPES = {
@@ -222,7 +252,8 @@ def ghcr_session(
     """One fake ghcr.io for the whole session, of which each test's `ghcr` is a fork.
 
     Seed it in a fixture of session scope. A test that uses it, by whatever fixture, gets a `ghcr` with the same
-    content, which costs the same for one image and for thousands; what a test changes is its own.
+    content, which costs the same for one image and for thousands; what a test changes is its own. A failure that is
+    planned here and never happens fails the end of the session.
     """
     from pytest_ghcr.fakes import make_simulator  # noqa: PLC0415 - plugin import must cost pytest nothing
     from pytest_ghcr.settings import settings_of  # noqa: PLC0415 - the same
@@ -231,8 +262,16 @@ def ghcr_session(
     with _in_a_line():
         settings = settings_of(request.config, {}, ghcr_config)
         handle = Ghcr(make_simulator(settings, request.config.rootpath))
+    request.session.stash[_SESSION] = handle
     with handle.running():
         yield handle
+    _fail_unmet(handle, "of ghcr_session ")
+
+
+def _fail_unmet(handle: Ghcr, whose: str = "") -> None:
+    unmet = handle.unmet()
+    if unmet:
+        pytest.fail(f"a planned failure {whose}was never met: " + "; ".join(unmet), pytrace=False)
 
 
 @pytest.fixture
@@ -253,9 +292,8 @@ def ghcr(
         test.make_fake(base)
     with test.fake() as handle:
         yield handle
-    unmet = handle.unmet()
-    if unmet:
-        pytest.fail("a planned failure was never met: " + "; ".join(unmet), pytrace=False)
+    if request.node.stash.get(_PASSED, False):  # who failed or skipped before says so already
+        _fail_unmet(handle)
 
 
 @pytest.fixture
@@ -322,7 +360,9 @@ def ghcr_env(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 def ghcr_client(request: pytest.FixtureRequest) -> Iterator[GhcrClient | SyncGhcrClient]:
     """`ghcr_client`'s client, connected to this test's fake, or to its cassette, as `ghcr.io`.
 
-    A test that is a coroutine gets a `GhcrClient`, open while the test runs; any other one a `SyncGhcrClient`.
+    A test that is a coroutine gets a `GhcrClient`, which opens itself in the loop of its first call, also in a fixture
+    that is a coroutine; any other test gets a `SyncGhcrClient`. Both have the fake's token, and are nobody where it has
+    none.
     """
     from pytest_ghcr.clients import connected  # noqa: PLC0415 - plugin import must cost pytest nothing
 

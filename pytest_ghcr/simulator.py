@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.threads import ThreadServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ghcr_sim.clock import Clock
     from ghcr_sim.journal import Record
+    from ghcr_sim.seed import Recipe, Seeded
     from ghcr_sim.store.repository import Visibility
 
 __all__ = ["Ghcr"]
@@ -86,16 +87,35 @@ class Ghcr:
         """Its time: `ghcr.clock.advance(301)` ages tokens, signed addresses and uploads."""
         return self.simulator.clock
 
-    def seed(self, reference: str, *, visibility: Visibility | None = None, **recipe: Any) -> Any:
+    def seed(
+        self,
+        reference: str,
+        *,
+        platforms: Sequence[str] | None = None,
+        visibility: Visibility | None = None,
+        **recipe: Unpack[Recipe],
+    ) -> Seeded:
         """Put a real image in; see `ghcr_sim.Simulator.seed`."""
-        return self.simulator.seed(reference, visibility=visibility, **recipe)
+        return self.simulator.seed(reference, platforms=platforms, visibility=visibility, **recipe)
 
-    def fail(self, operation: str, recorded: str | None = None, **plan: Any) -> None:
+    def fail(
+        self,
+        operation: str,
+        recorded: str | None = None,
+        *,
+        status: int | None = None,
+        times: int | None = 1,
+        repository: str | None = None,
+    ) -> None:
         """Plan a failure; see `ghcr_sim.Simulator.fail`. One that never happens fails the test."""
-        self.simulator.fail(operation, recorded, **plan)
+        self.simulator.fail(operation, recorded, status=status, times=times, repository=repository)
 
     def requests(self, operation: str | None = None) -> list[Record]:
-        """What has happened, oldest first, or what has happened of one operation."""
+        """What has happened, oldest first, or what has happened of one operation.
+
+        Raises:
+            ValueError: There is no such operation.
+        """
         return self.simulator.requests(operation)
 
     @property
@@ -108,4 +128,5 @@ class Ghcr:
         return self.simulator.faults.unmet()
 
     def __repr__(self) -> str:
-        return f"<Ghcr {self._server.url}, {len(self.requests())} requests>"
+        where = self._server.url if self._server.listening else "not listening yet"
+        return f"<Ghcr {where}, {len(self.requests())} requests>"

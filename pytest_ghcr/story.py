@@ -1,6 +1,7 @@
 """What happened to one test, as plain data that can travel from a worker of xdist to the one who reports.
 
-It holds no secret: a record carries none, and in all other words what looks like one is masked as a story is made.
+It holds no secret: a record carries none, and in all other words those that are known, and what looks like one, are
+masked as a story is made.
 It asks neither pytest nor a fake for anything.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ghcr_sim.journal import Record
@@ -47,6 +48,8 @@ class Story:
         notes: What else may explain it; see `nearest.silence_told`.
         error: The failure as pytest tells it, or the empty string.
         earlier: How many requests came before the first of `records`.
+        watched: Whether there was anything that would have noticed a request: a recording keeps no list.
+        hide: Takes the secrets that are known out of a text, before those go that only look like one.
     """
 
     test: str
@@ -59,12 +62,14 @@ class Story:
     notes: Sequence[str] = ()
     error: str = ""
     earlier: int = 0
+    watched: bool = True
+    hide: InitVar[Callable[[str], str]] = str
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, hide: Callable[[str], str]) -> None:
         from ghcr_sim.cassette.taint import masked as whole  # noqa: PLC0415 - who makes no story pays nothing
 
         def masked(text: str) -> str:
-            return _PIECES.sub("<secret>", whole(text))
+            return _PIECES.sub("<secret>", whole(hide(text)))
 
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)

@@ -47,6 +47,7 @@ _COLUMNS = (
 )
 _FLEXIBLE = 2
 _FEWEST = 10
+_NOTHING = "nothing was asked of the fake: does the code under test know its address?"
 _PARTS = (
     ("unmet", "planned failures that were never met"),
     ("misses", "what the cassette has to say"),
@@ -68,6 +69,8 @@ def section(story: Story, width: int = 80) -> str:
         texts = getattr(story, name)
         if texts:
             blocks.append("\n".join([*_wrapped(f"{title}:", width), *_listed(texts, width)]))
+    if not blocks and story.watched:
+        return "\n".join(_wrapped(_NOTHING, width))
     return "\n\n".join(blocks)
 
 

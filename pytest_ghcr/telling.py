@@ -6,6 +6,7 @@ when a test fails, or when a page is wanted.
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from datetime import UTC, datetime
@@ -14,43 +15,87 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ghcr_sim.cassette.taint import Taint
+from ghcr_sim.commands.record import secrets_of
 from pytest_ghcr.nearest import replay_told, silence_told, unmet_told
 from pytest_ghcr.report import ReportError, check_path, write_report
 from pytest_ghcr.story import KEPT, Story
 from pytest_ghcr.table import section
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from ghcr_sim.journal import Record
+    from pytest_ghcr.cassettes import GhcrCassette
     from pytest_ghcr.per_test import PerTest
+    from pytest_ghcr.simulator import Ghcr
 
 __all__ = ["Page", "story_of", "told"]
 
 
-def story_of(test: PerTest, report: pytest.TestReport) -> str:
-    """A test's story, as text that goes from one process to another."""
-    records = test.records_now()
-    misses, notes = replay_told(test.cassette.report) if test.cassette and test.cassette.report else ([], [])
-    rules = test.ghcr.simulator.faults.rules if test.ghcr else ()
+def story_of(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    test: PerTest | None,
+    shared: Ghcr | None,
+    before: Record | None,
+) -> str:
+    """A test's story, as text that goes from one process to another.
+
+    Args:
+        item: The test.
+        report: How a part of it came out.
+        test: What stands behind it, where it has a fake or a cassette of its own.
+        shared: The session's fake, where the test uses it.
+        before: The last thing that the session's fake was asked before this test.
+    """
+    records = _since(before, shared.requests()) if shared else []
+    cassette = test.cassette if test else None
+    replay = cassette.report if cassette else None
+    misses, notes = replay_told(replay) if replay else ([], [])
+    own = test.ghcr if test else None
+    records += test.records_now() if test else []
     story = Story(
-        test=test.item.nodeid,
+        test=item.nodeid,
         outcome=report.outcome if report.when == "call" else "error",
         seconds=report.duration,
         records=records[-KEPT:],
         earlier=max(0, len(records) - KEPT),
-        unmet=unmet_told(rules, records),
+        unmet=unmet_told(own.simulator.faults.rules, own.requests()) if own else [],
         misses=misses,
-        strays=test.strays,
-        notes=[*notes, *test.notes, *silence_told(test.silent)],
+        strays=test.strays if test else [],
+        notes=[*notes, *test.notes, *silence_told(test.silent)] if test else notes,
         error=report.longreprtext,
+        watched=bool(replay or ((own or shared) and not cassette)),
+        hide=_hiding([each for each in (own, shared) if each], cassette),
     )
     return story.short().to_json()
+
+
+def _since(before: Record | None, records: list[Record]) -> list[Record]:
+    """The records after one of them, or all where that is forgotten."""
+    at = next((number for number in reversed(range(len(records))) if records[number] is before), -1)
+    return records[at + 1 :]
+
+
+def _hiding(fakes: list[Ghcr], cassette: GhcrCassette | None) -> Callable[[str], str]:
+    """What takes the tokens of these out of a text, and those of the person who records."""
+    taint = Taint()
+    for fake in fakes:
+        for each in fake.simulator.accounts.secrets():
+            taint.add("a token", each)
+    if cassette is not None and cassette.mode != "replay":
+        for name, value in secrets_of(os.environ):
+            taint.add(name, value)
+    return taint.masked
 
 
 def told(text: str, width: int) -> tuple[str, str] | None:
     """The section of a failed test's report, and its name; None where nothing is to be told."""
     story = Story.from_json(text)
-    return ("ghcr", section(story, width)) if story.failed else None
+    said = section(story, width) if story.failed else ""
+    return ("ghcr", said) if said else None
 
 
 class Page:

@@ -115,6 +115,17 @@ def test_failures_happen_in_the_order_of_their_planning() -> None:
     assert [met(faults, "blob.get"), met(faults, "blob.get")] == [502, 0]
 
 
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [("token-hangs", "by hanging"), ("connection-reset", "by a reset"), ("unavailable", "with 503")],
+)
+def test_what_is_owed_is_told_as_it_would_be_seen(name: str, how: str) -> None:
+    """A failure without an answer has no status."""
+    faults = Faults()
+    faults.plan("token.get", name)
+    assert faults.unmet() == [f"token.get was to fail once {how}, and did 0 times"]
+
+
 def test_failures_are_forgotten_when_they_are_cleared() -> None:
     """None happens, and none is owed."""
     faults = Faults()

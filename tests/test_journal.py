@@ -13,7 +13,7 @@ from strategies import some
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth.tokens import secret_token
-from ghcr_sim.exchange import BytesBody, Content, Request, Response
+from ghcr_sim.exchange import BytesBody, Content, Request, Response, Wire
 from ghcr_sim.journal import LEAK, Journal, Record
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.route import Operation, parse
@@ -54,6 +54,25 @@ def test_a_request_without_an_answer_is_written_down() -> None:
     journal.write(journal.now(), Request("GET", "/v2/", {}), Operation("ping"), None, 3)
     (found,) = journal.records()
     assert (found.status, found.sent, found.received, found.by) == (0, 0, 3, "nobody")
+
+
+@pytest.mark.parametrize("wire", [Wire(hang=True), Wire(reset=True)])
+def test_an_answer_that_never_goes_out_has_no_status(wire: Wire) -> None:
+    """A planned hang or reset is written down as what the client saw: no answer."""
+    journal = Journal()
+    answer = Response(504, (), b"late", wire, by="fault")
+    journal.write(journal.now(), Request("GET", "/v2/", {}), Operation("ping"), answer, 0)
+    (found,) = journal.records()
+    assert (found.status, found.sent, found.by) == (0, 0, "fault")
+
+
+@pytest.mark.parametrize("name", ["pings", "GET", "", "blob"])
+def test_what_can_never_have_happened_is_refused(name: str) -> None:
+    """An operation that there is not is an error, and no empty list; the names that there are stay fine."""
+    journal = Journal()
+    with pytest.raises(ValueError, match="did you mean "):
+        journal.records(name)
+    assert [journal.records(each) for each in ("ping", "invalid", "api.get")] == [[], [], []]
 
 
 def test_the_newest_are_kept() -> None:

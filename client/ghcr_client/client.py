@@ -5,7 +5,7 @@ It joins the rooms and knows none from within.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from yarl import URL
 
@@ -51,6 +51,8 @@ class GhcrClient(CopyOperations, HealthOperations):
         ...         print(await client.list_tags("acme/app"))
     """
 
+    _transport_type: ClassVar[type[Transport]] = Transport
+
     def __init__(
         self,
         config: GhcrConfig | None = None,
@@ -63,7 +65,7 @@ class GhcrClient(CopyOperations, HealthOperations):
         if config is not None and settings:
             raise ConfigError("give either a GhcrConfig or settings by name, not both")
         self.config = config or _configured(settings)
-        self._transport = Transport(
+        self._transport = self._transport_type(
             self.config, credentials or default_credentials(self.config), metrics=metrics, clock=clock
         )
         self._packages = PackageVersions(self._transport)

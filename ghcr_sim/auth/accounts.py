@@ -185,6 +185,10 @@ class Accounts:
         """The credential that a token of this realm stands for."""
         return self._by_secret.get(bytes.fromhex(digest))
 
+    def secrets(self) -> list[str]:
+        """What is not to be shown: each credential's token, and the fingerprint that stands for it in others."""
+        return [word for digest, each in self._by_secret.items() for word in (each.token, digest.hex())]
+
     def owner(self, name: str) -> Owner:
         """A namespace's settings."""
         return self._owners.get(name, _DEFAULT_OWNER)

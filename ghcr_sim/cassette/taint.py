@@ -72,17 +72,44 @@ def shapes_in(data: bytes) -> Iterator[tuple[str, int]]:
             yield name, found.start()
 
 
+_MASK = b"<secret>"
+
+_TAILS = {
+    "a GitHub token": rb"\w*",
+    "a GitHub token in base64": rb"[A-Za-z0-9+/_-]*=*",
+    "a private key": rb"(?:(?s:.{0,16384}?)-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
+}
+"""What a secret that is found by its beginning may go on with."""
+
+_MASKED = (
+    *(re.compile(b"(?:%s)%s" % (SHAPES[name].pattern, tail)) for name, tail in _TAILS.items()),
+    *(shape for name, shape in SHAPES.items() if name not in _TAILS),
+)
+
+_NAMED = re.compile(
+    rb"""(?ix)
+    ( authorization ["']? \s* [:=,] \s* ["']? (?:basic|bearer) [ \t]+
+    | passw(?:or)?d (?: = ["']? | ["'] \s* [:,] \s* ["'] )
+    | [?&] [a-z_]*(?:token|secret) = )
+    [^\s"'&<>,;)]+"""
+)
+"""What is a secret by the word before it. Cassettes are not searched for it: in code, it is a name as often."""
+
+_WORD = re.compile(rb"[A-Za-z0-9+/_.%-]+=*")
+"""What may be base64, with all that surrounds a secret in it."""
+
+
 def masked(text: str) -> str:
-    """A text for people in which everything that looks like a secret is `<secret>`.
+    """A text for people in which everything that looks like a secret, or is called one, is `<secret>`.
 
     Example:
         >>> masked("no ghp_" + "a1" * 18)
         'no <secret>'
     """
     data = text.encode("utf-8", "surrogatepass")
-    for shape in SHAPES.values():
-        data = shape.sub(b"<secret>", data)
-    return data.decode("utf-8", "surrogatepass")
+    for shape in _MASKED:
+        data = shape.sub(_MASK, data)
+    return _NAMED.sub(rb"\1" + _MASK, data).decode("utf-8", "surrogatepass")
 
 
 class Taint:
@@ -145,6 +172,25 @@ class Taint:
     def find(self, data: bytes) -> str | None:
         """The name of a secret that is in some bytes, in any form, or None."""
         return next((name for form, name in self._needles.items() if form in data), None)
+
+    def masked(self, text: str) -> str:
+        """A text for people in which each of these secrets, in any form, is `<secret>`.
+
+        Example:
+            >>> taint = Taint()
+            >>> taint.add("the token", "hunter2hunter2")
+            >>> taint.masked("hunter2hunter2 is aHVudGVyMmh1bnRlcjI= there")
+            '<secret> is <secret> there'
+        """
+        data = text.encode("utf-8", "surrogatepass")
+        encoded = {form for raw in self._raw for form in _encoded(raw)}
+        for form in sorted(self._needles.keys() - encoded, key=len, reverse=True):
+            data = data.replace(form, _MASK)
+        if any(form in data for form in encoded):
+            data = _WORD.sub(
+                lambda word: _MASK if any(form in word[0] for form in encoded) else word[0], data
+            )
+        return data.decode("utf-8", "surrogatepass")
 
     def find_raw(self, data: bytes, before: bytes = b"") -> str | None:
         """As `find`, as they are only: for content that is too large to look for each form.
@@ -209,6 +255,11 @@ def _forms(raw: bytes, secret: str) -> Iterator[bytes]:
     yield plain.replace("/", "\\/").encode()
     yield "".join(f"\\u{ord(each):04x}" if each in "<>&" else each for each in plain).encode()
     yield json.dumps(secret, ensure_ascii=False)[1:-1].encode("utf-8", "surrogatepass")
+    yield from _encoded(raw)
+
+
+def _encoded(raw: bytes) -> Iterator[bytes]:
+    """What of a secret stands in every base64 of a text with it."""
     for shift in range(3):
         # The first and the last characters depend on the neighbours; what is between does not.
         encoded = b64encode(b"\0" * shift + raw)

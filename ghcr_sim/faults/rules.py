@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ghcr_sim.errors import FaultError
 from ghcr_sim.exchange import Response, Wire
 from ghcr_sim.oci.names import is_repository
 from ghcr_sim.oci.refusals import CODES, error_body
-from ghcr_sim.route import OPERATIONS, READS, WRITES, Operation
+from ghcr_sim.route import OPERATIONS, READS, WRITES, Operation, near_operations
 
 __all__ = ["Rule", "make_rule", "recorded_names"]
 
@@ -60,7 +59,9 @@ class Rule:
             return None
         wanted = "at all" if self.times is None else f"{self.times} times" if self.times > 1 else "once"
         where = f" in {self.repository}" if self.repository else ""
-        return f"{self.operation}{where} was to fail {wanted} with {self.answer.status}, and did {self.met} times"
+        wire = self.answer.wire or Wire()
+        how = "by hanging" if wire.hang else "by a reset" if wire.reset else f"with {self.answer.status}"
+        return f"{self.operation}{where} was to fail {wanted} {how}, and did {self.met} times"
 
 
 @lru_cache(maxsize=1)
@@ -82,9 +83,9 @@ def make_rule(
         FaultError: It could never happen, or says too little or too much.
     """
     if operation not in OPERATIONS:
-        near = get_close_matches(operation, OPERATIONS, n=3) or sorted(OPERATIONS)
         raise FaultError(
-            f"there is no operation {operation!r}, so it can never fail; did you mean {', '.join(near)}?"
+            f"there is no operation {operation!r}, so it can never fail; did you mean "
+            f"{near_operations(operation)}?"
         )
     if repository is not None:
         _check_repository_of(operation, repository)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ghcr_sim.errors import SeedError
 from ghcr_sim.seed.builder import Options, build_artifact, build_image
@@ -19,9 +19,23 @@ if TYPE_CHECKING:
     from ghcr_sim.store import Manifest, Store
     from ghcr_sim.store.repository import Visibility
 
-__all__ = ["seed"]
+__all__ = ["Recipe", "seed"]
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)\Z")
+
+
+class Recipe(TypedDict, total=False):
+    """What `seed` takes beside reference, platforms and visibility, for those who pass it on."""
+
+    layers: Sequence[LayerItem] | None
+    annotations: Mapping[str, str] | None
+    labels: Mapping[str, str] | None
+    config: Mapping[str, Any] | None
+    created: str
+    docker: bool
+    artifact_type: str | None
+    subject: str | None
+    tags: Sequence[str]
 
 
 def seed(

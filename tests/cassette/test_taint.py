@@ -164,6 +164,43 @@ def test_shapes(name, said) -> None:
     assert "<secret>" in masked(said)
 
 
+SAID = {
+    "basic": ("Authorization: Basic bWU6Z2hwXzEyMw==", "Authorization: <secret>"),
+    "in a dict": ("{'authorization': 'Bearer abc'}", "{'authorization': '<secret>'}"),
+    "password": ("password=hunter2 and passwd='hunter2'", "password=<secret> and passwd='<secret>'"),
+    "in JSON": ('{"password": "hunter2"}', '{"password": "<secret>"}'),
+    "in a query": ("/token?n=1&access_token=hunter2&x=1", "/token?n=1&access_token=<secret>&x=1"),
+    "longer base64": (base64.b64encode(f"{PAT}12".encode()).decode() + " x", "<secret> x"),
+    "longer": (PAT + "abc x", "<secret> x"),
+    "a whole key": (
+        f"{SHAPED['a private key']}\nMHcCAQ\n-----END OPENSSH PRIV" + "ATE KEY-----\nx",
+        "<secret>\nx",
+    ),
+    "code": ("token = ask(password) if password == x else None", None),
+    "prose": ("Authorization: see the password in docs", None),
+}
+
+
+@pytest.mark.parametrize(("said", "shown"), SAID.values(), ids=SAID)
+def test_people_are_shown_no_part_of_a_secret(said, shown) -> None:
+    """What is called a secret is masked, whole, with its padding and what follows; words of code and prose are not."""
+    assert masked(said).replace("Basic ", "").replace("Bearer ", "") == (shown or said)
+
+
+@pytest.mark.parametrize("secret", [PAT, "ghp_ada", "hünter2/hunter"])
+def test_known_secrets_are_masked_in_every_form(secret) -> None:
+    """Raw, quoted, as a bearer and within a login: the whole word is gone, and what stands around it stays."""
+    raw = secret.encode()
+    words = [
+        secret,
+        quote(secret, safe=""),
+        *(base64.b64encode(each + raw).decode() for each in (b"", b"a:", b"me:")),
+    ]
+    for word in words:
+        assert of(secret).masked(f"a {word}, b") == "a <secret>, b"
+    assert of(secret).masked("nothing of it") == "nothing of it"
+
+
 HARMLESS = {
     "a digest": "sha256:" + "a1" * 32,
     "a challenge": 'Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:a/b:pull"',

@@ -232,6 +232,24 @@ def test_pulled(ghcr, ghcr_image):
     assert "acme/app:v1 was pulled twice, and once was asserted." in why(assert_pulled, ghcr, image, times=1)
 
 
+def test_an_image_is_pulled_by_what_came(ghcr, ghcr_image):
+    """An image is its manifest, whatever its tag points at by now: it counts when its bytes came, and else not."""
+    old = ghcr_image("acme/app:v1", tags=["stable"])
+    ask(ghcr, "acme/app/manifests/v1")
+    new = ghcr_image("acme/app:v1", layers=[{"x": "y"}])
+    assert_pulled(ghcr, old, times=1)
+    assert_pulled(ghcr, new, times=0)
+    ask(ghcr, f"acme/app/manifests/{old.digest}")
+    ask(ghcr, "acme/app/manifests/stable")
+    assert [each.reference for each in assert_pulled(ghcr, old, times=3)] == ["v1", old.digest, "stable"]
+    said = why(assert_pulled, ghcr, new)
+    assert f"GET /v2/acme/app/manifests/TAG or DIGEST, answered with 200 and {new.digest}." in said
+    ask(ghcr, "acme/app/manifests/v1")
+    assert_pulled(ghcr, new, times=1)
+    assert f"acme/app:v1, which is {new.digest} by now." in why(assert_pulled, ghcr, old, times=1)
+    assert_pulled(ghcr, "acme/app:v1", times=2)
+
+
 def test_not_pulled_at_all(ghcr):
     """Where nothing came, the failure asks whether the address is known."""
     said = why(assert_pulled, ghcr, "acme/app:v1")

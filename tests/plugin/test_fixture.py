@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ import pytest
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.exchange import Request
+from ghcr_sim.faults import Faults
+from ghcr_sim.seed import Recipe, seed
 from pytest_ghcr import Ghcr
+from pytest_ghcr.images import ImageFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -274,3 +278,34 @@ def test_the_package_has_what_it_says() -> None:
     assert pytest_ghcr.__all__ == ["Ghcr"]
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
         _ = pytest_ghcr.Nothing
+
+
+def _parameters(function: Callable[..., object]) -> dict[str, tuple[object, object]]:
+    """Name → default and type, as they are written."""
+    found = inspect.signature(function).parameters
+    return {name: (each.default, each.annotation) for name, each in found.items() if name != "self"}
+
+
+def test_what_is_passed_on_is_typed_as_it_is_taken() -> None:
+    """A recipe and a plan have the same words at every door, so that a type checker finds a wrong one."""
+    taken = {name: each for name, (_, each) in _parameters(seed).items()}
+    passed = {name: each.__forward_arg__ for name, each in Recipe.__annotations__.items()}
+    for door in (Ghcr.seed, Simulator.seed):
+        own = {name: each for name, (_, each) in _parameters(door).items()}
+        assert own.pop("recipe") == "Unpack[Recipe]"
+        assert {"store": "Store", **own, **passed} == taken
+    assert _parameters(ImageFactory.__call__)["recipe"][1] == "Unpack[Recipe]"
+    assert _parameters(Ghcr.fail) == _parameters(Simulator.fail) == _parameters(Faults.plan)
+
+
+def test_a_fake_says_where_it_is(run: Callable[..., pytest.RunResult]) -> None:
+    """Its repr names the address that it has, or says that it has none yet; and does not make it listen."""
+    done = run(
+        """
+        def test_it(ghcr):
+            assert repr(ghcr) == "<Ghcr not listening yet, 0 requests>"
+            assert not ghcr.listening
+            assert ghcr.url in repr(ghcr)
+        """
+    )
+    done.assert_outcomes(passed=1)

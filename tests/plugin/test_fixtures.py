@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+
 import pytest
+from ghcr_client import ConfigError
 from ghcr_fixtures import path
+
+from pytest_ghcr.clients import connected
 
 SESSION = """
 import pytest
@@ -133,6 +139,133 @@ def test_a_client_in_every_kind_of_test(user) -> None:
         mark="@pytest.mark.anyio", more="anyio_backend, ", more_self="self, anyio_backend, "
     )
     user(source + ANYIO, apart=True).assert_outcomes(passed=4)
+
+
+LOOPS = """
+import unittest, pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+@pytest.fixture
+async def tags(anyio_backend, ghcr, ghcr_client):
+    ghcr.seed("acme/app:v1")
+    yield await ghcr_client.list_tags("acme/app")
+    assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+@pytest.mark.anyio
+async def test_a_fixture(anyio_backend, tags, ghcr_client):
+    assert tags == await ghcr_client.list_tags("acme/app") == ["v1"]
+
+@pytest.mark.anyio
+async def test_opened_by_hand(anyio_backend, tags, ghcr_client):
+    async with ghcr_client as client:
+        assert await client.list_tags("acme/app") == ["v1"]
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", range(2))
+@given(_=st.booleans())
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None)
+async def test_examples(anyio_backend, ghcr, ghcr_client, number, _):
+    ghcr.seed("acme/app:v1")
+    assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+class TestIt(unittest.IsolatedAsyncioTestCase):
+    @pytest.fixture(autouse=True)
+    def given(self, ghcr, ghcr_client):
+        ghcr.seed("acme/app:v1")
+        self.client = ghcr_client
+
+    async def asyncSetUp(self):
+        assert await self.client.list_tags("acme/app") == ["v1"]
+
+    async def test_it(self):
+        assert await self.client.list_tags("acme/app") == ["v1"]
+"""
+
+
+def test_a_client_opens_itself_where_it_is_used(user) -> None:
+    """In a fixture that is a coroutine, in each example of hypothesis, in a test case; and no warning is left."""
+    user(LOOPS + ANYIO, "-p", "no:randomly", apart=True).assert_outcomes(passed=5)
+
+
+def test_a_client_in_a_loop_that_is_just_closed(user) -> None:
+    """Whoever runs the test need not do more than to run it, and no warning is left."""
+    done = user(
+        """
+        import gc
+
+        async def test_it(ghcr, ghcr_client):
+            ghcr.seed("acme/app:v1")
+            assert await ghcr_client.list_tags("acme/app") == ["v1"]
+
+        def test_nothing_is_left():
+            gc.collect()
+        """,
+        conftest="""
+        import asyncio, inspect
+
+        def pytest_pyfunc_call(pyfuncitem):
+            if inspect.iscoroutinefunction(pyfuncitem.obj):
+                loop = asyncio.new_event_loop()
+                loop.run_until_complete(pyfuncitem.obj(*map(pyfuncitem.funcargs.get, ["ghcr", "ghcr_client"])))
+                loop.close()
+                return True
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)
+    assert done.stderr.str() == ""
+
+
+def test_a_client_in_another_kind_of_loop(user) -> None:
+    """One line says that it needs asyncio, and what to write instead."""
+    done = user(
+        "async def test_it(ghcr, ghcr_client): await ghcr_client.list_tags('acme/app')",
+        conftest="""
+        def pytest_pyfunc_call(pyfuncitem):
+            pyfuncitem.obj(*map(pyfuncitem.funcargs.get, ["ghcr", "ghcr_client"])).send(None)
+            return True
+        """,
+    )
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(
+        ["E *ConfigError: ghcr_client runs in asyncio, *let anyio_backend be 'asyncio'*"]
+    )
+
+
+def test_a_client_in_two_loops(ghcr) -> None:
+    """Of two that are open at once, the second one is refused in a line; one after another is fine."""
+    ghcr.seed("acme/app:v1")
+
+    async def test() -> None:
+        pass
+
+    with connected(SimpleNamespace(obj=test), ghcr.url, ghcr.token) as client:
+        for _ in range(2):
+            assert asyncio.run(client.list_tags("acme/app")) == ["v1"]
+        with asyncio.Runner() as one, asyncio.Runner() as other:
+            assert one.run(client.list_tags("acme/app")) == ["v1"]
+            with pytest.raises(ConfigError, match="belongs to the loop of its first call"):
+                other.run(client.list_tags("acme/app"))
+            other.run(client.__aexit__(None, None, None))
+            assert one.run(client.list_tags("acme/app")) == ["v1"]
+
+
+def test_a_client_is_nobody_where_the_fake_has_no_token(user, monkeypatch) -> None:
+    """What the environment of the person who runs the tests says is neither sent nor believed."""
+    for name in ("GHCR_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, "ghp_of_a_person")
+    monkeypatch.setenv("GHCR_REGISTRY", "quay.io")
+    monkeypatch.setenv("GHCR_SIMULATION_MODE", "replay")
+    source = """
+    import pytest
+
+    @pytest.mark.ghcr(credentials=[{"login": "ada", "token": "ghp_ada"}])
+    def test_it(ghcr, ghcr_client):
+        ghcr.seed("acme/app:v1", visibility="public")
+        assert ghcr_client.list_tags("acme/app") == ["v1"]
+        assert [r.by for r in ghcr.requests("token.get")] == ["token for nobody"]
+    """
+    user(source).assert_outcomes(passed=1)
 
 
 CASSETTE = """

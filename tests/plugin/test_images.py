@@ -111,6 +111,22 @@ def test_an_unknown_bill_of_materials_is_refused(ghcr, ghcr_image):
     assert ghcr.simulator.store.names() == []
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"sign": "key.pem"}, "sign is of the type str: give True, or a pytest_ghcr.signing.SigningKey"),
+        ({"sign": None}, "sign is of the type NoneType"),
+        ({"attest": "slsa"}, "attest is of the type str: give True, or a predicate as a dict"),
+        ({"attest": None}, "attest is of the type NoneType"),
+    ],
+)
+def test_what_signs_nothing_is_refused(ghcr, ghcr_image, words, why):
+    """One line says what to give, and nothing was put."""
+    with pytest.raises(TypeError, match=f"^{why}"):
+        ghcr_image("acme/app:v1", **words)
+    assert ghcr.simulator.store.names() == []
+
+
 def test_what_cannot_be_seeded_is_refused(ghcr_image):
     """The errors are those of `ghcr.seed`."""
     with pytest.raises(SeedError, match="give owner/name:tag"):

@@ -107,8 +107,9 @@ def test_what_did_not_happen() -> None:
 
 
 def test_nothing_to_say() -> None:
-    """A test that did nothing has no section."""
-    assert section(story(records=[]), 80) == ""
+    """A test that asked nothing has a line for that, and no section where nobody could have noticed a request."""
+    assert section(story(records=[]), 80).startswith("nothing was asked of the fake")
+    assert section(story(records=[], watched=False), 80) == ""
 
 
 def test_control_characters_do_nothing() -> None:

@@ -89,3 +89,134 @@ def test_a_page_that_cannot_be_written(user, pytester) -> None:
     done = user(FAILS, f"--ghcr-report={pytester.path}/file/page.html")
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines(["ERROR: *page.html*"])
+
+
+def test_a_run_without_a_terminal(user) -> None:
+    """`-p no:terminal`: failures are failures still, and no error of ours."""
+    done = user(FAILS, "-p", "no:terminal")
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in done.stdout.str() + done.stderr.str()
+
+
+def test_a_hang_and_a_reset_have_no_status(user) -> None:
+    """The table says `none` where the test planned that nothing comes back."""
+    done = user(
+        """
+        import pytest, requests
+
+        @pytest.mark.parametrize("name", ["token-hangs", "connection-reset"])
+        def test_it(ghcr, name):
+            ghcr.fail("token.get", name)
+            requests.get(ghcr.url + "/token", timeout=0.2)
+        """
+    )
+    done.assert_outcomes(failed=2)
+    done.stdout.fnmatch_lines(["GET*token.get*/token*none*fault"] * 2)
+
+
+SECRETS = """
+import base64, pytest, requests
+
+def bearer_of(ghcr, token):
+    scope = {"scope": "repository:acme/app:pull"}
+    return requests.get(ghcr.url + "/token", scope, auth=("me", token), timeout=5).json()["token"]
+
+@pytest.mark.parametrize("profile", [
+    pytest.param("ghcr", marks=pytest.mark.ghcr(profile="ghcr")),
+    pytest.param("oci", marks=pytest.mark.ghcr(profile="oci")),
+])
+def test_its_own(ghcr, profile):
+    login = base64.b64encode(f"me:{ghcr.token}".encode()).decode()
+    pytest.fail(f"<<{ghcr.token}|{login}|{bearer_of(ghcr, ghcr.token)}>> Authorization: Basic bWU6bWU=")
+
+@pytest.mark.ghcr(credentials=[{"login": "ada", "token": "open sesame"}])
+def test_those_that_exist(ghcr):
+    pytest.fail(f"<<open sesame|{bearer_of(ghcr, 'open sesame')}|open%20sesame>> password=hunter2")
+"""
+
+
+def test_a_page_has_no_secret(user, pytester) -> None:
+    """The fake's own tokens, its bearers and logins are gone, whole; so is what is called a password."""
+    user(SECRETS, "--ghcr-report=page.html").assert_outcomes(failed=3)
+    page = (pytester.path / "page.html").read_text()
+    hidden = "&lt;secret&gt;"
+    assert page.count(f"&lt;&lt;{'|'.join([hidden] * 3)}&gt;&gt;") == 3
+    assert not any(word in page for word in ("bWU6bWU", "hunter2", "ghp_", "Z2hw", "WyI"))
+
+
+def test_what_was_not_asked(user, monkeypatch, ghcr) -> None:
+    """A fake that was asked nothing says so in a line; a recording, which keeps no list, has no section."""
+    monkeypatch.setenv("GHCR_SIM_UPSTREAM", ghcr.url)
+    done = user(
+        """
+        def test_a_fake(ghcr):
+            assert ghcr.requests()
+
+        def test_a_recording(ghcr_cassette):
+            assert ghcr_cassette.mode == "replay"
+        """,
+        "--ghcr-record=once",
+    )
+    done.assert_outcomes(failed=2)
+    said = done.stdout.str()
+    assert said.count("- ghcr -") == 1
+    done.stdout.fnmatch_lines(["*- ghcr -*", "nothing was asked of the fake: *"])
+
+
+def test_the_sessions_fake_is_told_of(user) -> None:
+    """A test that asked only `ghcr_session` has a section, with its own requests alone."""
+    done = user(
+        """
+        import requests
+
+        def test_one(ghcr_session):
+            requests.get(ghcr_session.url + "/v2/", timeout=5)
+
+        def test_two(ghcr_session):
+            assert not requests.get(ghcr_session.url + "/v2/acme/app/tags/list", timeout=5).text
+        """
+    )
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["*- ghcr -*", "1 request, *", "method*", "GET*tags.list*acme/app*401*auth"])
+
+
+UNMET = """
+import pytest
+
+@pytest.fixture
+def planned(ghcr):
+    ghcr.fail("blob.get", status=503)
+
+@pytest.fixture
+def broken(planned):
+    assert False
+
+def test_it_fails(planned):
+    assert False
+
+def test_it_skips(planned):
+    pytest.skip("not here")
+
+@pytest.mark.xfail(strict=True)
+def test_it_is_to_fail(planned):
+    assert False
+
+def test_it_does_not_begin(broken): pass
+
+def test_it_would_have_passed(planned): pass
+"""
+
+
+def test_unmet_failures_are_reported_once(user) -> None:
+    """Only a test that would have passed fails by them; in one that failed they stand in the section."""
+    done = user(UNMET)
+    done.assert_outcomes(failed=1, skipped=1, xfailed=1, passed=1, errors=2)
+    assert done.stdout.str().count("\na planned failure was never met: blob.get") == 1
+    assert done.stdout.str().count("planned failures that were never met:") == 3
+
+
+def test_an_unmet_failure_of_the_session(user) -> None:
+    """It is reported when the session ends, by whose it is."""
+    done = user("def test_it(ghcr_session): ghcr_session.fail('blob.get', status=503)")
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["a planned failure of ghcr_session was never met: blob.get was to fail once*"])
