@@ -10,7 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ghcr_client import layout as layouts
 from ghcr_client.calls import JSON_LIMIT
@@ -18,6 +18,7 @@ from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object
 from ghcr_client.errors import InvalidManifest
 from ghcr_client.images import Image
+from ghcr_client.layout.pending import must_be_replaceable
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
 from ghcr_client.operations.blobs import BlobOperations
@@ -128,19 +129,23 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
             LayoutError: The target cannot be added to.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
-            OSError: The target cannot be written.
+            OSError: The target cannot be written, or an archive would take the place of what is no regular file.
+            ValueError: There is no such format.
 
         Example:
             await client.pull_image("acme/app:v1", "app.tar", platform="linux/amd64", format="docker-archive")
             Path("app.tar").exists()  # True
         """
-        ref = self.ref(ref)
+        ref, path = self.ref(ref), Path(target)
+        if format not in get_args(Format):
+            raise ValueError(f"a format is one of {', '.join(get_args(Format))}, not {format!r}")
         with span("pull_image", image=ref) as here:
+            if format != "oci":
+                must_be_replaceable(path)
             manifest = await (
                 self._pull(ref) if platform is None else self.get_platform_manifest(ref, platform)
             )
             here.set_attribute("media_type", manifest.media_type)
-            path = Path(target)
             if format == "docker-archive":
                 await self._save(ref, manifest, path, progress)
             elif format == "oci":

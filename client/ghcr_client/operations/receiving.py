@@ -7,6 +7,8 @@ that it claims to be. Source: RFC 9110, sections 14 and 15.3.7.
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 from typing import IO, TYPE_CHECKING, Protocol
 
 from ghcr_client.errors import (
@@ -72,7 +74,22 @@ class Opened:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._start = file.tell() if file.seekable() else None
-        self.write = file.write
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes, all of them: a raw file may take fewer at a time.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        taken = self._file.write(data)
+        # Files that are not raw take all, and some say nothing.
+        while taken is not None and taken < len(data):
+            if taken == 0:
+                raise BlockingIOError(errno.EAGAIN, "the target takes no more bytes")
+            data = data[taken:]
+            taken = self._file.write(data)
+        if taken is None and isinstance(self._file, io.RawIOBase):
+            raise BlockingIOError(errno.EAGAIN, "the target would block")
 
     def rewind(self) -> None:
         """Go back to where the blob began.
