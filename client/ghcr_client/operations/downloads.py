@@ -17,7 +17,7 @@ from ghcr_client.digests import Digest
 from ghcr_client.errors import DOWNLOAD_AGAIN, DigestMismatch, RegistryError, TransportError
 from ghcr_client.layout.pending import PendingFile, is_special
 from ghcr_client.operations.base import Base
-from ghcr_client.operations.receiving import PART, WHOLE, Memory, Opened, Receiving, batches, part_from
+from ghcr_client.operations.receiving import PART, WHOLE, Memory, Opened, Receiving, rest_of
 from ghcr_client.retries import is_temporary
 from ghcr_client.tracing import span
 
@@ -165,19 +165,16 @@ class DownloadOperations(Base):
             before = at
             try:
                 async with self._transport.open(_call(ref, digest, at)) as response:
-                    if response.status == PART or at:
-                        part_from(response, digest, at)
-                    async for batch, _ in batches(response):
-                        for piece in batch:
-                            at += len(piece)
-                            if at > size:
-                                raise DigestMismatch(
-                                    digest,
-                                    f"more than {size} bytes",
-                                    what=f"blob {digest}",
-                                    advice=DOWNLOAD_AGAIN,
-                                )
-                            yield piece
+                    async for piece in rest_of(response, digest, at):
+                        at += len(piece)
+                        if at > size:
+                            raise DigestMismatch(
+                                digest,
+                                f"more than {size} bytes",
+                                what=f"blob {digest}",
+                                advice=DOWNLOAD_AGAIN,
+                            )
+                        yield piece
                 if at < size:
                     raise TransportError(f"{digest} broke off after {at} of {size} bytes")  # noqa: TRY301
             except (RegistryError, TransportError) as error:

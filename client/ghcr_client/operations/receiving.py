@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ghcr_client.digests import Digest
     from ghcr_client.progress import ProgressCallback, State
 
-__all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", "part_from"]
+__all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", "rest_of"]
 
 WHOLE, PART = 200, 206
 
@@ -307,6 +307,32 @@ async def batches(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[list[
             batch, size = [], 0
     if batch:
         yield batch, size
+
+
+async def rest_of(response: aiohttp.ClientResponse, digest: Digest, start: int) -> AsyncIterator[bytes]:
+    """The pieces of a blob from an offset; where all of it came instead, what stands before is passed over.
+
+    Args:
+        response: The answer.
+        digest: The blob, for the message.
+        start: Where it should begin.
+
+    Yields:
+        No empty piece.
+
+    Raises:
+        ProtocolError: It begins elsewhere, or does not say where.
+        TransportError: It broke off.
+    """
+    passed = start
+    if response.status == PART:
+        part_from(response, digest, start)
+        passed = 0
+    async for batch, _ in batches(response):
+        for piece in batch:
+            if passed < len(piece):
+                yield piece[passed:]
+            passed = max(0, passed - len(piece))
 
 
 async def _settled(working: asyncio.Future[None]) -> None:

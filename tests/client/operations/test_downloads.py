@@ -18,6 +18,8 @@ from ghcr_client.auth import Anonymous
 from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import BlobUnknown, DigestMismatch, ProtocolError, TransportError
+from ghcr_client.models import Descriptor
+from ghcr_client.operations.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -300,6 +302,22 @@ def test_all_of_it_comes_again(tmp_path: Path, data: bytes) -> None:
     counts = [each.done for each in progress]
     assert any(later < earlier for earlier, later in itertools.pairwise(counts))
     assert (progress[-1].state, progress[-1].done) == ("done", len(data))
+
+
+def test_a_stream_begins_again() -> None:
+    """A copy of what breaks off goes on where the server ignores the range, and passes over what it has."""
+
+    async def main() -> bytes:
+        answers = answer(WORDS[:10], length=len(WORDS)), answer(WORDS)
+        async with (
+            answering(*answers) as host,
+            GhcrClient(registry=f"http://{host}", credentials=Anonymous(), clock=QuickClock()) as client,
+        ):
+            blob = Descriptor(media_type="x/y", digest=Digest.of(WORDS), size=len(WORDS))
+            source = Remote(client._stream, client._pull, client.ref("acme/app")).source(blob)
+            return b"".join([piece async for piece in source.read()])
+
+    assert asyncio.run(main()) == WORDS
 
 
 @pytest.mark.parametrize(
