@@ -194,7 +194,7 @@ class RegistryError(GhcrError):
     """A registry answered, and its answer refuses.
 
     Attributes:
-        status: The HTTP status.
+        status: The HTTP status; 0 where the client found out without an answer.
         code: The registry's error code such as `MANIFEST_UNKNOWN`, or "".
         message: The registry's own words on one line, at most 1000 characters, or "".
         detail: The first error's `detail`, decoded and not masked, or None. No text of the error shows it.
@@ -239,9 +239,8 @@ class RegistryError(GhcrError):
 
     def _sentence(self) -> str:
         """What was wanted, what came, what to do, and which request it was."""
-        came = " ".join(filter(None, [str(self.status), self.code]))
-        text = f"{self.operation}: {came}" if self.operation else came
-        text += f": {self.message.rstrip('. ')}" if self.message else ""
+        came = " ".join(filter(None, [str(self.status or ""), self.code]))
+        text = ": ".join(filter(None, [self.operation, came, self.message.rstrip(". ")]))
         text += f". {self.advice[0].upper()}{self.advice[1:]}" if self.advice else ""
         where = [self.url, self.request_id and f"request {self.request_id}"]
         notes = ", ".join(filter(None, where))

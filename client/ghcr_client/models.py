@@ -231,7 +231,7 @@ class ImageIndex(_Document):
             >>> ImageIndex(manifests=()).select("linux/amd64") is None
             True
         """
-        wanted = Platform.parse(platform) if isinstance(platform, str) else platform
+        wanted = Platform.of(platform)
         place = best_platform(wanted, (each.platform for each in self.manifests))
         return None if place is None else self.manifests[place]
 

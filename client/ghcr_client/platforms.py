@@ -95,6 +95,32 @@ class Platform(BaseModel):
         architecture, variant = _ALIASES.get(words[1], (words[1], None))
         return cls(os=system, architecture=architecture, variant=words[2] if words[2:] else variant)
 
+    @classmethod
+    def of(cls, platform: Self | str) -> Self:
+        """A platform, read where it is a text.
+
+        Args:
+            platform: A platform, or a text as `parse` takes it.
+
+        Returns:
+            The platform.
+
+        Raises:
+            InvalidReference: The text is not a platform.
+            TypeError: It is neither.
+
+        Example:
+            >>> Platform.of("linux/arm64") == Platform.of(Platform.parse("linux/arm64"))
+            True
+        """
+        if isinstance(platform, str):
+            return cls.parse(platform)
+        if not isinstance(platform, cls):
+            raise TypeError(
+                f"a platform is a Platform or a text such as linux/amd64, not {type(platform).__name__}"
+            )
+        return platform
+
     @property
     def is_unknown(self) -> bool:
         """Whether this is `unknown/unknown`, by which builders mark what does not run, such as attestations."""

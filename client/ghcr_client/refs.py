@@ -80,7 +80,8 @@ class ImageRef:
             word other than `localhost` has a port, or it would read as an owner.
         repository: The name below the registry, such as `acme/app`; 1 to 256 characters.
         tag: The tag, or None.
-        digest: The digest, or None. Where both are given, the digest decides. Where none is, the tag is `latest`.
+        digest: The digest, or None. Where both are given, the digest decides what is read, and what is pushed has to
+            have it, and gets the tag. Where none is, the tag is `latest`.
 
     Raises:
         InvalidReference: A part is not well-formed, or a name on ghcr.io has no owner.
@@ -123,6 +124,7 @@ class ImageRef:
 
         Raises:
             InvalidReference: It is not a reference; the message says which part is wrong.
+            TypeError: It is no text.
 
         Example:
             >>> str(ImageRef.parse("localhost:5000/app"))
@@ -222,6 +224,10 @@ def _cut_tag(name: str) -> tuple[str, str, str]:
 
 def _check_form(text: str) -> None:
     """Refuse what is no reference at all, and say how it is written."""
+    if not isinstance(text, str):
+        raise TypeError(
+            f"a reference is an ImageRef or a text such as owner/name:tag, not {type(text).__name__}"
+        )
     if not text:
         raise InvalidReference(
             "an empty text is no reference: it is written [registry/]owner/name[:tag][@digest]"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
+import sys
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -86,13 +88,17 @@ class FileSource:
     """Content that is a file, or a part of one.
 
     Args:
-        path: The file.
+        path: The file. What is no regular file has no size, and cannot be read again: it is content as a stream.
         start: Offset of the first byte.
         size: How many bytes from there; None to the file's end, as it is now.
         digest: Their digest, if it is known.
 
+    Attributes:
+        size: How many bytes; None for a file of the kernel's that says 0 and has more, as those in `/proc`.
+
     Raises:
         OSError: There is no such file, or it may not be read.
+        UploadError: It is no regular file.
     """
 
     rewindable = True
@@ -107,7 +113,7 @@ class FileSource:
     ) -> None:
         self.path = Path(path)
         self._start = start
-        self.size: int | None = self.path.stat().st_size - start if size is None else size
+        self.size: int | None = _size_of(self.path, start) if size is None else size
         self.digest = digest
 
     async def read(self, start: int = 0) -> AsyncIterator[bytes]:
@@ -116,13 +122,15 @@ class FileSource:
         Raises:
             UploadError: The file is shorter than it was.
         """
-        left = (self.size or 0) - start
+        left = (sys.maxsize if self.size is None else self.size) - start
         if left > PIECE:
             keep_freed_memory()
         file, piece = await asyncio.to_thread(self._begin, start, min(PIECE, left))
         try:
             while left > 0:
                 if not piece:
+                    if self.size is None:
+                        break
                     raise UploadError(
                         f"{self.path.name} became shorter while it was read: {left} bytes are missing"
                     )
@@ -141,6 +149,20 @@ class FileSource:
         except BaseException:
             file.close()
             raise
+
+
+def _size_of(path: Path, start: int) -> int | None:
+    """How many bytes a file has from an offset; None where it says 0, and has some."""
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise UploadError(
+            f"{path} is no regular file, and cannot be read twice: pass what is in it, as bytes or as an asynchronous "
+            "iterator"
+        )
+    if state.st_size == 0:
+        with path.open("rb", 0) as file:
+            return None if file.read(1) else 0
+    return state.st_size - start
 
 
 class StreamSource:

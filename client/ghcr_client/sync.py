@@ -162,8 +162,9 @@ class SyncGhcrClient(BlockingClient):
             The descriptor, to be put into a manifest.
 
         Raises:
+            InvalidRange: The chunk size is not positive.
             DigestMismatch: The content has another digest.
-            UploadError: The content changed, or has to be sent again and cannot be read again.
+            UploadError: The content changed, has to be sent again and cannot be read again, or is no regular file.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
 
@@ -262,7 +263,8 @@ class SyncGhcrClient(BlockingClient):
         """Download a blob of any size, in little memory.
 
         A file appears under its name when all of it is there and verified; what was there before stays until then,
-        and a failure leaves nothing behind.
+        and a failure leaves nothing behind. Links are followed, and a file that was there lends its mode. What is no
+        regular file, such as a pipe or `/dev/stdout`, is written to like an open file.
 
         Args:
             ref: The repository.
@@ -409,8 +411,12 @@ class SyncGhcrClient(BlockingClient):
             The manifest of an image, never an index.
 
         Raises:
+            InvalidReference: The text is not a platform.
             ManifestUnknown: There is no such image, or nothing in it runs on that platform; the message lists what
-            does. RegistryError: The registry refuses. TransportError: There is no answer.
+                does.
+            InvalidManifest: It is an index of indexes, more than 8 deep.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
 
         Example:
             manifest = client.get_platform_manifest("acme/app:v1", "linux/arm64")
@@ -424,13 +430,15 @@ class SyncGhcrClient(BlockingClient):
 
         Args:
             ref: The image.
-            platform: Only the image for this platform; None counts all that an index lists.
+            platform: Only the image for this platform; None counts all that an index lists. An image that is for a
+                single platform is measured as it is.
 
         Returns:
             Bytes, as they are stored, compressed.
 
         Raises:
-            ManifestUnknown: There is no such image.
+            ManifestUnknown: There is no such image, or none in an index for that platform.
+            InvalidManifest: It is an index of indexes, more than 8 deep.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
 
@@ -448,7 +456,7 @@ class SyncGhcrClient(BlockingClient):
         referrers API: see `list_referrers`.
 
         Args:
-            ref: Where to: a tag, or the manifest's own digest.
+            ref: Where to: a tag, or the manifest's own digest, or both.
             manifest: What to push; its bytes go as they are.
 
         Returns:
@@ -642,7 +650,7 @@ class SyncGhcrClient(BlockingClient):
         Layers that registries do not keep, of Windows for example, are not sent: the manifest says where they are.
 
         Args:
-            ref: What it will be called.
+            ref: What it will be called. A digest in it has to be the manifest's.
             image: What `Image.build` made; or a layout's directory, a layout's tar or a docker-archive, or its path.
             name: Which one of a layout's images: a tag, a full name or a digest. None is the only one.
             mount_from: A repository of the same registry that may have the blobs already.
@@ -653,6 +661,7 @@ class SyncGhcrClient(BlockingClient):
 
         Raises:
             LayoutError: The layout or archive is damaged, or has no such image.
+            InvalidManifest: The digest in `ref` is not the manifest's; nothing was pushed.
             DigestMismatch: A file is not what its manifest says; the image was not pushed.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
@@ -687,7 +696,8 @@ class SyncGhcrClient(BlockingClient):
         Args:
             ref: The image.
             target: A directory, which is made or added to; for an archive, a file, which appears when it is whole.
-            platform: Only the image for this platform. None pulls all that an index lists.
+            platform: Only the image for this platform; an image for another one is refused. None pulls all that an
+                index lists.
             format: A layout (`oci`), a layout's tar (`oci-archive`), or a `docker-archive`, which holds one platform.
             progress: Is told how far each blob is.
 
@@ -702,7 +712,8 @@ class SyncGhcrClient(BlockingClient):
             LayoutError: The target cannot be added to.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
-            OSError: The target cannot be written.
+            OSError: The target cannot be written, or an archive would take the place of what is no regular file.
+            ValueError: There is no such format.
 
         Example:
             client.pull_image("acme/app:v1", "app.tar", platform="linux/amd64", format="docker-archive")
@@ -754,7 +765,7 @@ class SyncGhcrClient(BlockingClient):
         source: ImageRef | str,
         target: ImageRef | str,
         *,
-        platforms: Iterable[Platform | str] | None = None,
+        platforms: Platform | str | Iterable[Platform | str] | None = None,
         referrers: bool = False,
         digest_tags: bool = False,
         progress: ProgressCallback | None = None,
@@ -763,8 +774,9 @@ class SyncGhcrClient(BlockingClient):
 
         Args:
             source: The image.
-            target: What it will be called.
-            platforms: Only the images for these platforms; the copy is an index of them, with a digest of its own.
+            target: What it will be called. A digest in it has to be the copy's.
+            platforms: Only the images for these platforms, or this one; the copy is an index of them, with a digest of
+                its own. An image that is for a single platform is copied as it is, if it runs on them.
             referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
             progress: Is told how far each blob is, those of referrers and digest tags included.
@@ -774,6 +786,8 @@ class SyncGhcrClient(BlockingClient):
 
         Raises:
             ManifestUnknown: There is no such image, or none for one of the platforms.
+            InvalidManifest: The digest in `target` is not the copy's; nothing was copied.
+            ProtocolError: There is no end to what is about the image.
             RegistryError: A registry refuses.
             TransportError: There is no answer.
 

@@ -12,7 +12,7 @@ import pytest
 from ghcr_client import errors
 from ghcr_client.advice import ADVICE
 from ghcr_client.answers import BODY_LIMIT, go_duration, read_error_body, retry_after
-from ghcr_client.errors import DigestMismatch, GhcrError, RegistryError, TransportError
+from ghcr_client.errors import DigestMismatch, GhcrError, ManifestUnknown, RegistryError, TransportError
 from ghcr_client.masking import bare_url, masked, shown
 from ghcr_client.refusals import codes_of, error_from_answer
 from hypothesis import given, settings
@@ -198,6 +198,11 @@ def test_each_advice_is_given(line: Any) -> None:
 def test_common_refusals_say_what_to_do(status: int, code: str, operation: str, words: str) -> None:
     """What people meet often has its own advice, about what they asked for."""
     assert words in answer(status, body(code) if code else b"", operation).advice
+
+
+def test_no_status_without_an_answer() -> None:
+    """What the client finds out by itself is told without a status."""
+    assert str(ManifestUnknown("nothing runs", operation="manifest.get")) == "manifest.get: nothing runs"
 
 
 def test_wrong_content_says_what_to_do() -> None:

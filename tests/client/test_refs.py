@@ -6,6 +6,7 @@ import copy
 import pickle
 import string
 import sys
+from typing import Any
 
 import pytest
 from ghcr_client.digests import ALGORITHMS, Digest
@@ -236,6 +237,13 @@ def test_a_reference_cannot_change() -> None:
     """A reference is a value: its parts cannot be set."""
     with pytest.raises(AttributeError):
         ImageRef.parse("acme/app").tag = None  # type: ignore[misc]
+
+
+def test_no_text_is_no_reference() -> None:
+    """What is no text is refused by its type."""
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="not int"):
+        ImageRef.parse(wrong)
 
 
 def test_a_reference_that_is_built_is_checked() -> None:

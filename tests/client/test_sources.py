@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,6 +130,22 @@ def test_anything_else(content: Any) -> None:
     """What is no content is a TypeError that says what would be."""
     with pytest.raises(TypeError, match=f"or a Source, not {type(content).__name__}"):
         source_of(content)
+
+
+def test_files_of_the_kernel() -> None:
+    """A file that says that it has 0 bytes, and has more, is read to its end."""
+    source = FileSource("/proc/version")
+    assert (source.size, source.rewindable) == (None, True)
+    for _ in range(2):
+        assert b"".join(read(source)) == Path("/proc/version").read_bytes()
+
+
+def test_no_regular_file(tmp_path: Path) -> None:
+    """A pipe, a device and a directory are refused: they have no size, and no second time."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(UploadError, match="no regular file"):
+            source_of(path)
 
 
 def test_an_offset_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,12 +36,12 @@ def blob() -> None:
 def get(options: Options, repo: str, digest: str, path: Path | None) -> None:
     """Download a blob to PATH, or to stdout without one.
 
-    A file appears when it is whole and verified. Stdout has got its bytes by then: exit code 7 says that they are not
-    to be used.
+    A file appears when it is whole and verified. Stdout, a pipe and a device have got their bytes by then: exit code 7
+    says that they are not to be used.
     """
     from ghcr_client.cli.running import run  # noqa: PLC0415 - `--help` should not import a client
 
-    target = None if path in (None, _STANDARD) else path
+    target = None if path in (None, _STANDARD) or _is_stdout(path) else path
     _check_target(options, path, target)
 
     async def work(client: GhcrClient) -> int:
@@ -72,6 +73,8 @@ def put(options: Options, repo: str, path: Path, digest: str | None, media_type:
 
     if path == _STANDARD and options.token_stdin:
         raise click.UsageError("stdin cannot be both the token and the blob: set GHCR_TOKEN")
+    if path != _STANDARD and not path.is_file():
+        raise click.UsageError(f"{path} is no regular file: give it to stdin, and - as PATH (- < {path})")
 
     async def work(client: GhcrClient) -> dict[str, Any]:
         content = stdin_pieces() if path == _STANDARD else path
@@ -100,6 +103,14 @@ def exists(options: Options, repo: str, digest: str) -> None:
     options.output.result({"digest": digest, "exists": there}, ["yes" if there else "no"])
     if not there:
         raise click.exceptions.Exit(Exit.NOT_FOUND)
+
+
+def _is_stdout(path: Path | None) -> bool:
+    """Whether a path leads to where stdout goes, as /dev/stdout does: nothing else is written there."""
+    try:
+        return path is not None and os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))
+    except (OSError, ValueError):  # it is not there, or stdout is no file
+        return False
 
 
 def _check_target(options: Options, path: Path | None, target: Path | None) -> None:

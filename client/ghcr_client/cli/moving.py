@@ -146,6 +146,8 @@ def _check_file(path: Path) -> None:
     """Refuse what could only fail when everything is here."""
     if path.is_dir():
         raise click.UsageError(f"{path} is a directory, and an archive is a file: name another one")
+    if path.exists() and not path.is_file():
+        raise click.UsageError(f"{path} is no regular file, and an archive is one: name another one")
     if not path.parent.is_dir():
         raise click.UsageError(f"the directory {path.parent} is not there: make it first")
 

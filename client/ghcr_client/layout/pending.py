@@ -5,17 +5,18 @@ It may be written to in one thread and given up in another. It does not know wha
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import secrets
+import stat
 import threading
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Self
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["PendingFile", "sweep", "write_atomically"]
+__all__ = ["PendingFile", "is_special", "must_be_replaceable", "sweep", "write_atomically"]
 
 _HIDDEN = re.compile(r"\..{1,32}\.[0-9a-f]{16}\.tmp")
 _DAY = 86_400.0
@@ -42,6 +43,35 @@ class PendingFile:
         self._lock = threading.Lock()
         self._file = self._hidden.open("xb", buffering=0)
         self.written = 0
+
+    @classmethod
+    def replacing(cls, path: str | os.PathLike[str]) -> Self:
+        """Write what somebody's path leads to: links are followed, and the mode of a file that is there stays.
+
+        Args:
+            path: The path.
+
+        Returns:
+            The file.
+
+        Raises:
+            OSError: It cannot be made, or something is there that is no regular file.
+        """
+        must_be_replaceable(path)
+        target = Path(os.path.realpath(path))
+        file = cls(target)
+        try:
+            with suppress(FileNotFoundError):
+                file._take_mode(stat.S_IMODE(target.stat().st_mode))
+        except BaseException:
+            file.discard()
+            raise
+        return file
+
+    def _take_mode(self, mode: int) -> None:
+        """Have a mode before there is anything to read. Some file systems know one mode only: they are not asked."""
+        if stat.S_IMODE(self._hidden.stat().st_mode) != mode:
+            self._hidden.chmod(mode)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append some bytes, all of them.
@@ -87,6 +117,34 @@ class PendingFile:
             if not self._file.closed:
                 self._file.close()
                 self._hidden.unlink(missing_ok=True)
+
+
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Whether a path leads to what is there and is no regular file: a device, a pipe, a directory.
+
+    Args:
+        path: The path; links are followed.
+
+    Raises:
+        OSError: It cannot be found out.
+    """
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - any path
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def must_be_replaceable(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that leads to what no file may take the place of.
+
+    Args:
+        path: The path.
+
+    Raises:
+        OSError: Something is there that is no regular file.
+    """
+    if is_special(path):
+        raise FileExistsError(errno.EEXIST, "is no regular file, and is not replaced", str(path))
 
 
 def write_atomically(target: Path, data: bytes, directory: Path | None = None) -> None:

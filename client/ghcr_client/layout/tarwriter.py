@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import tarfile
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ghcr_client.digests import Digest
@@ -95,15 +94,15 @@ async def tar_writing(path: str | os.PathLike[str]) -> AsyncIterator[TarWriter]:
     """Write a tar: it is seen when the block ends well, in place of one that was there, else never.
 
     Args:
-        path: The tar; its directory must be there.
+        path: The tar; its directory must be there. Links are followed.
 
     Yields:
         Where to add members.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written, or something is there that is no regular file.
     """
-    file = PendingFile(Path(path))
+    file = PendingFile.replacing(path)
     try:
         yield TarWriter(file)
         await asyncio.to_thread(file.write, bytes(2 * tarfile.BLOCKSIZE))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ghcr_client.packages import PackageVersions
     from ghcr_client.refs import ImageRef
 
-__all__ = ["ManifestAccess"]
+__all__ = ["ManifestAccess", "check_digest"]
 
 _ACCEPT = {"Accept": ", ".join(ACCEPT)}
 
@@ -78,11 +78,17 @@ class ManifestAccess(Base):
         return manifest
 
     async def _put(self, ref: ImageRef, manifest: Manifest) -> Answer:
-        """Put a manifest, and check that the registry has understood what it is."""
+        """Put a manifest by its tag, or else by its digest, which has to be its own."""
+        check_digest(ref, manifest)
+        if ref.tag is None:
+            return await self._put_once(ref, manifest)
         if ref.digest is not None and ref.digest != manifest.digest:
-            if ref.digest.algorithm == manifest.digest.algorithm:
-                raise InvalidManifest(f"{ref} is not the digest of the manifest, which has {manifest.digest}")
-            ref.digest.verify(manifest.raw, what="the manifest")
+            # Of another algorithm: a registry keeps it only where it is pushed by it.
+            await self._put_once(ref.with_digest(ref.digest, keep_tag=False), manifest)
+        return await self._put_once(ref.with_tag(ref.tag), manifest)
+
+    async def _put_once(self, ref: ImageRef, manifest: Manifest) -> Answer:
+        """Put a manifest, and check that the registry has understood what it is."""
         if manifest.size > PUSH_LIMIT:
             raise InvalidManifest(f"{ref} has {manifest.size} bytes; registries take at most {PUSH_LIMIT}")
         headers = {"Content-Type": manifest.media_type}
@@ -127,6 +133,24 @@ class ManifestAccess(Base):
     async def _delete_here(self, ref: ImageRef) -> None:
         """Delete in the registry itself."""
         await deleted(self._transport, _call("manifest.delete", "DELETE", ref, delete(ref.repository)))
+
+
+def check_digest(ref: ImageRef, manifest: Manifest) -> None:
+    """Refuse a reference with the digest of something else.
+
+    Args:
+        ref: What a manifest will be called.
+        manifest: The manifest.
+
+    Raises:
+        InvalidManifest: It has another digest.
+        DigestMismatch: The same, where the digest is of another algorithm than the manifest's.
+    """
+    if ref.digest is None or ref.digest == manifest.digest:
+        return
+    if ref.digest.algorithm == manifest.digest.algorithm:
+        raise InvalidManifest(f"{ref} is not the digest of the manifest, which has {manifest.digest}")
+    ref.digest.verify(manifest.raw, what="the manifest")
 
 
 def _promised(answer: Answer) -> Digest | None:

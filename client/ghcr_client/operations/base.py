@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from ghcr_client.settings import GhcrConfig
     from ghcr_client.transport import Transport
 
-__all__ = ["Base", "deleted", "gathered"]
+__all__ = ["DEEPEST", "Base", "deleted", "gathered"]
+
+DEEPEST = 8
+"""How many indexes within indexes are followed."""
 
 T = TypeVar("T")
 Item = TypeVar("Item")

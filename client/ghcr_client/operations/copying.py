@@ -6,14 +6,17 @@ Within a registry blobs are mounted; between two they stream. What is there is n
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
-from ghcr_client.errors import ManifestUnknown
+from ghcr_client.errors import ProtocolError
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import ImageIndex
+from ghcr_client.operations.access import check_digest
 from ghcr_client.operations.fallback import fallback_tag
 from ghcr_client.operations.images import ImageOperations
-from ghcr_client.platforms import Platform, best_platform
+from ghcr_client.operations.manifests import chosen_entry
+from ghcr_client.platforms import Platform
 from ghcr_client.tracing import span
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CopyOperations"]
 
-_DEEPEST = 4
+_MOST_REFERRERS = 10_000
 _ABOUT = "vnd.docker.reference.digest"
 """The annotation by which an attestation inside an index says which image it is about."""
 
@@ -39,7 +42,7 @@ class CopyOperations(ImageOperations):
         source: ImageRef | str,
         target: ImageRef | str,
         *,
-        platforms: Iterable[Platform | str] | None = None,
+        platforms: Platform | str | Iterable[Platform | str] | None = None,
         referrers: bool = False,
         digest_tags: bool = False,
         progress: ProgressCallback | None = None,
@@ -48,8 +51,9 @@ class CopyOperations(ImageOperations):
 
         Args:
             source: The image.
-            target: What it will be called.
-            platforms: Only the images for these platforms; the copy is an index of them, with a digest of its own.
+            target: What it will be called. A digest in it has to be the copy's.
+            platforms: Only the images for these platforms, or this one; the copy is an index of them, with a digest of
+                its own. An image that is for a single platform is copied as it is, if it runs on them.
             referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
             progress: Is told how far each blob is, those of referrers and digest tags included.
@@ -59,6 +63,8 @@ class CopyOperations(ImageOperations):
 
         Raises:
             ManifestUnknown: There is no such image, or none for one of the platforms.
+            InvalidManifest: The digest in `target` is not the copy's; nothing was copied.
+            ProtocolError: There is no end to what is about the image.
             RegistryError: A registry refuses.
             TransportError: There is no answer.
 
@@ -70,14 +76,14 @@ class CopyOperations(ImageOperations):
             manifest = await self._pull(origin)
             here.set_attribute("media_type", manifest.media_type)
             if platforms is not None:
-                manifest = _filtered(origin, manifest, platforms)
-            if await self._find(goal) != manifest.digest:
+                manifest = await self._filtered(origin, manifest, _wanted(platforms))
+            check_digest(goal, manifest)
+            there = goal if goal.tag is None else goal.with_tag(goal.tag)
+            if await self._find(there) != manifest.digest:
                 await self._copy_tree(origin, goal, manifest, progress=progress)
             subjects = _subjects(manifest)
             if referrers:
-                seen = set(subjects)
-                for subject in subjects:
-                    await self._copy_referrers(origin, goal, subject, seen, progress=progress)
+                await self._copy_referrers(origin, goal, subjects, progress)
             if digest_tags:
                 await self._copy_digest_tags(origin, goal, subjects, progress)
             return manifest.digest
@@ -86,25 +92,36 @@ class CopyOperations(ImageOperations):
         self,
         origin: ImageRef,
         goal: ImageRef,
-        subject: Digest,
-        seen: set[Digest],
-        *,
+        subjects: tuple[Digest, ...],
         progress: ProgressCallback | None,
-        depth: int = _DEEPEST,
     ) -> None:
-        """Copy what is about a manifest, and what is about that."""
-        for each in await self._referrers_of(origin, subject):
-            if each.digest in seen:
-                continue
-            seen.add(each.digest)
-            there = goal.with_digest(each.digest, keep_tag=False)
-            manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
-            # Pushed although it may be there: then it is listed there, too.
-            await self._copy_tree(origin, there, manifest, progress=progress)
-            if depth > 1:
-                await self._copy_referrers(
-                    origin, goal, each.digest, seen, progress=progress, depth=depth - 1
-                )
+        """Copy what is about some manifests, and what is about that, to the last."""
+        seen, waiting = set(subjects), deque(subjects)
+        while waiting:
+            for each in await self._referrers_of(origin, waiting.popleft()):
+                if each.digest in seen:
+                    continue
+                seen.add(each.digest)
+                if len(seen) > _MOST_REFERRERS:
+                    raise ProtocolError(f"more than {_MOST_REFERRERS} manifests are about {origin}")
+                there = goal.with_digest(each.digest, keep_tag=False)
+                manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
+                # Pushed although it may be there: then it is listed there, too.
+                await self._copy_tree(origin, there, manifest, progress=progress)
+                waiting.append(each.digest)
+
+    async def _filtered(self, ref: ImageRef, manifest: Manifest, wanted: tuple[Platform, ...]) -> Manifest:
+        """An index of the images for some platforms, and the attestations about them; an image stays as it is."""
+        document = manifest.document
+        if not isinstance(document, ImageIndex):
+            await self._check_platforms(ref, manifest, wanted)
+            return manifest
+        entries = await self._entries_for(ref, document, wanted)
+        kept = {chosen_entry(ref, entries, each).digest for each in wanted}
+        chosen = tuple(each for each in entries if _belongs(each, kept))
+        if chosen == document.manifests:
+            return manifest
+        return Manifest.build(document.model_copy(update={"manifests": chosen}))
 
     async def _copy_digest_tags(
         self,
@@ -127,25 +144,10 @@ def _subjects(manifest: Manifest) -> tuple[Digest, ...]:
     return tuple(dict.fromkeys((manifest.digest, *(each.digest for each in listed))))
 
 
-def _filtered(ref: ImageRef, manifest: Manifest, platforms: Iterable[Platform | str]) -> Manifest:
-    """An index of the images for some platforms, and the attestations about them; an image stays as it is."""
-    document = manifest.document
-    if not isinstance(document, ImageIndex):
-        return manifest
-    kept: set[Digest] = set()
-    for each in platforms:
-        wanted = Platform.parse(each) if isinstance(each, str) else each
-        place = best_platform(wanted, (one.platform for one in document.manifests))
-        if place is None:
-            offered = ", ".join(map(str, document.platforms)) or "none"
-            raise ManifestUnknown(
-                f"{ref} has no image that runs on {wanted}; it has: {offered}", operation="manifest.get"
-            )
-        kept.add(document.manifests[place].digest)
-    chosen = tuple(each for each in document.manifests if _belongs(each, kept))
-    if len(chosen) == len(document.manifests):
-        return manifest
-    return Manifest.build(document.model_copy(update={"manifests": chosen}))
+def _wanted(platforms: Platform | str | Iterable[Platform | str]) -> tuple[Platform, ...]:
+    """Platforms, also where there is only one."""
+    several = (platforms,) if isinstance(platforms, (Platform, str)) else platforms
+    return tuple(map(Platform.of, several))
 
 
 def _belongs(entry: Descriptor, kept: set[Digest]) -> bool:

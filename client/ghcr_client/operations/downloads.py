@@ -15,9 +15,9 @@ from ghcr_client.auth.scopes import pull
 from ghcr_client.calls import Call
 from ghcr_client.digests import Digest
 from ghcr_client.errors import DOWNLOAD_AGAIN, DigestMismatch, RegistryError, TransportError
-from ghcr_client.layout.pending import PendingFile
+from ghcr_client.layout.pending import PendingFile, is_special
 from ghcr_client.operations.base import Base
-from ghcr_client.operations.receiving import PART, WHOLE, Memory, Opened, Receiving, batches, part_from
+from ghcr_client.operations.receiving import PART, WHOLE, Memory, Opened, Receiving, rest_of
 from ghcr_client.retries import is_temporary
 from ghcr_client.tracing import span
 
@@ -79,7 +79,8 @@ class DownloadOperations(Base):
         """Download a blob of any size, in little memory.
 
         A file appears under its name when all of it is there and verified; what was there before stays until then,
-        and a failure leaves nothing behind.
+        and a failure leaves nothing behind. Links are followed, and a file that was there lends its mode. What is no
+        regular file, such as a pipe or `/dev/stdout`, is written to like an open file.
 
         Args:
             ref: The repository.
@@ -107,7 +108,11 @@ class DownloadOperations(Base):
         with span("download_blob", image=ref.name, digest=wanted):
             if not isinstance(target, (str, os.PathLike)):
                 return await self._bring(ref, wanted, Opened(target), size, progress)
-            file = PendingFile(Path(target))
+            if is_special(target):
+                # In a thread: a pipe opens when somebody reads it.
+                with await asyncio.to_thread(Path(target).open, "wb", 0) as opened:
+                    return await self._bring(ref, wanted, Opened(opened), size, progress)
+            file = PendingFile.replacing(target)
             try:
                 done = await self._bring(ref, wanted, file, size, progress)
                 await asyncio.to_thread(file.commit)
@@ -160,19 +165,16 @@ class DownloadOperations(Base):
             before = at
             try:
                 async with self._transport.open(_call(ref, digest, at)) as response:
-                    if response.status == PART or at:
-                        part_from(response, digest, at)
-                    async for batch, _ in batches(response):
-                        for piece in batch:
-                            at += len(piece)
-                            if at > size:
-                                raise DigestMismatch(
-                                    digest,
-                                    f"more than {size} bytes",
-                                    what=f"blob {digest}",
-                                    advice=DOWNLOAD_AGAIN,
-                                )
-                            yield piece
+                    async for piece in rest_of(response, digest, at):
+                        at += len(piece)
+                        if at > size:
+                            raise DigestMismatch(
+                                digest,
+                                f"more than {size} bytes",
+                                what=f"blob {digest}",
+                                advice=DOWNLOAD_AGAIN,
+                            )
+                        yield piece
                 if at < size:
                     raise TransportError(f"{digest} broke off after {at} of {size} bytes")  # noqa: TRY301
             except (RegistryError, TransportError) as error:

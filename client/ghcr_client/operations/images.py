@@ -10,7 +10,7 @@ import asyncio
 import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ghcr_client import layout as layouts
 from ghcr_client.calls import JSON_LIMIT
@@ -18,9 +18,12 @@ from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object
 from ghcr_client.errors import InvalidManifest
 from ghcr_client.images import Image
+from ghcr_client.layout.pending import must_be_replaceable
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex, ImageManifest
+from ghcr_client.operations.access import check_digest
 from ghcr_client.operations.blobs import BlobOperations
+from ghcr_client.operations.manifests import no_image_for
 from ghcr_client.operations.pulling import Pulling, PullOperations
 from ghcr_client.operations.remote import Remote
 from ghcr_client.operations.trees import Pushing, TreeOperations
@@ -28,7 +31,7 @@ from ghcr_client.platforms import Platform
 from ghcr_client.tracing import span
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ghcr_client.layout import LayoutDirectory, LocalImages
     from ghcr_client.progress import ProgressCallback
@@ -59,7 +62,7 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
         Layers that registries do not keep, of Windows for example, are not sent: the manifest says where they are.
 
         Args:
-            ref: What it will be called.
+            ref: What it will be called. A digest in it has to be the manifest's.
             image: What `Image.build` made; or a layout's directory, a layout's tar or a docker-archive, or its path.
             name: Which one of a layout's images: a tag, a full name or a digest. None is the only one.
             mount_from: A repository of the same registry that may have the blobs already.
@@ -70,6 +73,7 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
 
         Raises:
             LayoutError: The layout or archive is damaged, or has no such image.
+            InvalidManifest: The digest in `ref` is not the manifest's; nothing was pushed.
             DigestMismatch: A file is not what its manifest says; the image was not pushed.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
@@ -85,6 +89,7 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
             manifest = image.manifest if isinstance(image, Image) else await image.manifest(name)
             here.set_attribute("media_type", manifest.media_type)
             manifest.validate()
+            check_digest(ref, manifest)
             pushing = Pushing(
                 target=ref,
                 child=image.child if isinstance(image, Image) else image.manifest,
@@ -113,7 +118,8 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
         Args:
             ref: The image.
             target: A directory, which is made or added to; for an archive, a file, which appears when it is whole.
-            platform: Only the image for this platform. None pulls all that an index lists.
+            platform: Only the image for this platform; an image for another one is refused. None pulls all that an
+                index lists.
             format: A layout (`oci`), a layout's tar (`oci-archive`), or a `docker-archive`, which holds one platform.
             progress: Is told how far each blob is.
 
@@ -128,19 +134,25 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
             LayoutError: The target cannot be added to.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
-            OSError: The target cannot be written.
+            OSError: The target cannot be written, or an archive would take the place of what is no regular file.
+            ValueError: There is no such format.
 
         Example:
             await client.pull_image("acme/app:v1", "app.tar", platform="linux/amd64", format="docker-archive")
             Path("app.tar").exists()  # True
         """
-        ref = self.ref(ref)
+        ref, path = self.ref(ref), Path(target)
+        if format not in get_args(Format):
+            raise ValueError(f"a format is one of {', '.join(get_args(Format))}, not {format!r}")
         with span("pull_image", image=ref) as here:
-            manifest = await (
-                self._pull(ref) if platform is None else self.get_platform_manifest(ref, platform)
-            )
+            if format != "oci":
+                must_be_replaceable(path)
+            manifest = await self._pull(ref)
+            if platform is not None:
+                wanted = Platform.of(platform)
+                await self._check_platforms(ref, manifest, (wanted,))
+                manifest = await self._image_for(ref, manifest, wanted)
             here.set_attribute("media_type", manifest.media_type)
-            path = Path(target)
             if format == "docker-archive":
                 await self._save(ref, manifest, path, progress)
             elif format == "oci":
@@ -260,6 +272,16 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
             return Platform.model_validate({name: value for name, value in fields.items() if value})
         except ValueError:
             raise InvalidManifest(f"the configuration of {ref} names no platform") from None
+
+    async def _check_platforms(self, ref: ImageRef, manifest: Manifest, wanted: Iterable[Platform]) -> None:
+        """Refuse an image for a single platform that does not run on some; one that does not say so passes."""
+        offered = await self._platform_of(ref, manifest)
+        for each in wanted if offered is not None else ():
+            assert offered is not None  # or there were none
+            # Configurations often leave out the variant, where an index has it.
+            plain = offered if offered.variant else offered.model_copy(update={"variant": each.variant})
+            if each.distance(plain) is None:
+                raise no_image_for(ref, each, (offered,))
 
     async def _copy_tree(
         self,

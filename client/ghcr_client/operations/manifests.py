@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 from ghcr_client.answers import header
 from ghcr_client.errors import InvalidManifest, ManifestUnknown
-from ghcr_client.models import ImageIndex
+from ghcr_client.models import INDEXES, ImageIndex
+from ghcr_client.operations.base import DEEPEST
 from ghcr_client.operations.referrers import ReferrerOperations
+from ghcr_client.platforms import Platform, best_platform
 from ghcr_client.tracing import span
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
     from ghcr_client.digests import Digest
     from ghcr_client.manifests import Manifest
-    from ghcr_client.platforms import Platform
+    from ghcr_client.models import Descriptor
     from ghcr_client.refs import ImageRef
 
-__all__ = ["ManifestOperations"]
-
-_DEEPEST = 4
-"""How many indexes within indexes are followed."""
+__all__ = ["ManifestOperations", "chosen_entry", "no_image_for"]
 
 
 class ManifestOperations(ReferrerOperations):
@@ -112,42 +113,71 @@ class ManifestOperations(ReferrerOperations):
             The manifest of an image, never an index.
 
         Raises:
+            InvalidReference: The text is not a platform.
             ManifestUnknown: There is no such image, or nothing in it runs on that platform; the message lists what
-            does. RegistryError: The registry refuses. TransportError: There is no answer.
+                does.
+            InvalidManifest: It is an index of indexes, more than 8 deep.
+            RegistryError: The registry refuses.
+            TransportError: There is no answer.
 
         Example:
             manifest = await client.get_platform_manifest("acme/app:v1", "linux/arm64")
             manifest.is_multi_arch  # False
         """
-        ref = self.ref(ref)
+        ref, wanted = self.ref(ref), Platform.of(platform)
         with span("get_platform_manifest", image=ref) as here:
-            manifest = await self._pull(ref)
-            for _ in range(_DEEPEST):
-                if not isinstance(manifest.document, ImageIndex):
-                    here.set_attribute("media_type", manifest.media_type)
-                    return manifest
-                chosen = manifest.document.select(platform)
-                if chosen is None:
-                    offered = ", ".join(map(str, manifest.platforms)) or "none"
-                    raise ManifestUnknown(
-                        f"{ref} has no image that runs on {platform}; it has: {offered}",
-                        operation="manifest.get",
-                    )
-                manifest = await self._pull(ref.with_digest(chosen.digest, keep_tag=False))
-            raise InvalidManifest(f"{ref} is an index of indexes, more than {_DEEPEST} deep")
+            manifest = await self._image_for(ref, await self._pull(ref), wanted)
+            here.set_attribute("media_type", manifest.media_type)
+            return manifest
+
+    async def _image_for(self, ref: ImageRef, manifest: Manifest, wanted: Platform) -> Manifest:
+        """The image in an index that runs best on a platform; an image stays as it is."""
+        for _ in range(DEEPEST):
+            if not isinstance(manifest.document, ImageIndex):
+                return manifest
+            entries = await self._entries_for(ref, manifest.document, (wanted,))
+            entry = chosen_entry(ref, entries, wanted)
+            manifest = await self._pull(ref.with_digest(entry.digest, keep_tag=False))
+        raise _too_deep(ref)
+
+    async def _entries_for(
+        self, ref: ImageRef, index: ImageIndex, wanted: Sequence[Platform]
+    ) -> tuple[Descriptor, ...]:
+        """What an index lists; where nothing of that runs on a platform, with what the indexes in it list."""
+        if all(index.select(each) for each in wanted):
+            return index.manifests
+        return tuple([each async for each in self._unfolded(ref, index, set(), DEEPEST)])
+
+    async def _unfolded(
+        self, ref: ImageRef, index: ImageIndex, seen: set[Digest], depth: int
+    ) -> AsyncIterator[Descriptor]:
+        """What an index lists, and instead of an index that names no platform, what that one lists."""
+        for each in index.manifests:
+            if each.platform is not None or each.media_type not in INDEXES:
+                yield each
+            elif each.digest not in seen:
+                if depth == 1:
+                    raise _too_deep(ref)
+                seen.add(each.digest)
+                inner = (await self._pull(ref.with_digest(each.digest, keep_tag=False))).document
+                if isinstance(inner, ImageIndex):
+                    async for entry in self._unfolded(ref, inner, seen, depth - 1):
+                        yield entry
 
     async def image_size(self, ref: ImageRef | str, *, platform: Platform | str | None = None) -> int:
         """How many bytes an image takes in the registry: manifests, configurations and layers, each content once.
 
         Args:
             ref: The image.
-            platform: Only the image for this platform; None counts all that an index lists.
+            platform: Only the image for this platform; None counts all that an index lists. An image that is for a
+                single platform is measured as it is.
 
         Returns:
             Bytes, as they are stored, compressed.
 
         Raises:
-            ManifestUnknown: There is no such image.
+            ManifestUnknown: There is no such image, or none in an index for that platform.
+            InvalidManifest: It is an index of indexes, more than 8 deep.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
 
@@ -162,17 +192,19 @@ class ManifestOperations(ReferrerOperations):
             )
             here.set_attribute("media_type", manifest.media_type)
             sizes: dict[Digest, int] = {}
-            await self._measure(ref, manifest, sizes, _DEEPEST)
+            await self._measure(ref, manifest, sizes, DEEPEST)
             return sum(sizes.values())
 
     async def _measure(self, ref: ImageRef, manifest: Manifest, sizes: dict[Digest, int], depth: int) -> None:
         """Add up what a manifest leads to."""
+        if isinstance(manifest.document, ImageIndex) and depth == 0:
+            raise _too_deep(ref)
         sizes[manifest.digest] = manifest.size
         for child in manifest.document.children:
             if child.digest in sizes:
                 continue
             sizes[child.digest] = child.size
-            if isinstance(manifest.document, ImageIndex) and depth > 0:
+            if isinstance(manifest.document, ImageIndex):
                 inner = await self._pull(ref.with_digest(child.digest, keep_tag=False))
                 await self._measure(ref, inner, sizes, depth - 1)
 
@@ -183,7 +215,7 @@ class ManifestOperations(ReferrerOperations):
         referrers API: see `list_referrers`.
 
         Args:
-            ref: Where to: a tag, or the manifest's own digest.
+            ref: Where to: a tag, or the manifest's own digest, or both.
             manifest: What to push; its bytes go as they are.
 
         Returns:
@@ -239,3 +271,33 @@ class ManifestOperations(ReferrerOperations):
         if manifest.subject is not None:
             await self._list_referrer(ref, manifest, promised=bool(header(answer.headers, "oci-subject")))
         return ref.digest or manifest.digest
+
+
+def chosen_entry(ref: ImageRef, entries: Sequence[Descriptor], wanted: Platform) -> Descriptor:
+    """The one of an index's entries that runs best on a platform.
+
+    Args:
+        ref: The index, for the message.
+        entries: What it lists.
+        wanted: What there is to run on.
+
+    Raises:
+        ManifestUnknown: Nothing runs; the message lists what does.
+    """
+    place = best_platform(wanted, (each.platform for each in entries))
+    if place is None:
+        raise no_image_for(ref, wanted, ImageIndex(manifests=tuple(entries)).platforms)
+    return entries[place]
+
+
+def no_image_for(ref: ImageRef, wanted: Platform, offered: Iterable[Platform]) -> ManifestUnknown:
+    """The error for a platform on which nothing runs; the message lists what does."""
+    has = ", ".join(map(str, offered)) or "none"
+    return ManifestUnknown(
+        f"{ref} has no image that runs on {wanted}; it has: {has}", operation="manifest.get"
+    )
+
+
+def _too_deep(ref: ImageRef) -> InvalidManifest:
+    """The error for an index that hides too much."""
+    return InvalidManifest(f"{ref} is an index of indexes, more than {DEEPEST} deep")

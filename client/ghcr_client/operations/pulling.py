@@ -12,9 +12,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ghcr_client.errors import InvalidManifest
+from ghcr_client.hashing import digest_of
 from ghcr_client.models import ImageIndex
 from ghcr_client.operations.access import ManifestAccess
-from ghcr_client.operations.base import gathered
+from ghcr_client.operations.base import DEEPEST, gathered
 from ghcr_client.operations.downloads import DownloadOperations
 from ghcr_client.operations.receiving import Receiving
 from ghcr_client.progress import Progress
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from ghcr_client.refs import ImageRef
 
 __all__ = ["PullOperations", "Pulling"]
-
-_DEEPEST = 8
-"""How many indexes within indexes are followed."""
 
 
 @dataclass(slots=True)
@@ -57,12 +55,12 @@ class Pulling:
 class PullOperations(ManifestAccess, DownloadOperations):
     """What pulls whole images."""
 
-    async def _pull_tree(self, pulling: Pulling, manifest: Manifest, depth: int = _DEEPEST) -> None:
+    async def _pull_tree(self, pulling: Pulling, manifest: Manifest, depth: int = DEEPEST) -> None:
         """Put a manifest into a layout, after all that it lists."""
         document = manifest.document
         if isinstance(document, ImageIndex):
             if depth == 0:
-                raise InvalidManifest(f"{pulling.ref} is an index of indexes, more than {_DEEPEST} deep")
+                raise InvalidManifest(f"{pulling.ref} is an index of indexes, more than {DEEPEST} deep")
             bring = partial(self._pull_child, pulling, depth=depth - 1)
         else:
             bring = partial(self._pull_blob, pulling)
@@ -85,9 +83,9 @@ class PullOperations(ManifestAccess, DownloadOperations):
         await task
 
     async def _pull_blob_now(self, pulling: Pulling, blob: Descriptor) -> None:
-        """Put a blob into the layout, unless it is there."""
+        """Put a blob into the layout, unless it is there, and right."""
         async with pulling.gate:
-            if pulling.layout.has(blob):
+            if await _is_right(pulling.layout, blob):
                 if pulling.progress is not None:
                     pulling.progress(Progress(blob.digest, blob.size, blob.size, "exists"))
                 return
@@ -95,3 +93,11 @@ class PullOperations(ManifestAccess, DownloadOperations):
                 receiving = Receiving(blob.digest, sink, size=blob.size, progress=pulling.progress)
                 await self._download(pulling.ref, receiving)
                 sink.confirm()
+
+
+async def _is_right(layout: LayoutDirectory, blob: Descriptor) -> bool:
+    """Whether a layout has a blob with the digest that its name promises."""
+    if not layout.has(blob):
+        return False
+    actual, _ = await digest_of(layout.source(blob), blob.digest.algorithm)
+    return actual == blob.digest

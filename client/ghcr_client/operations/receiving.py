@@ -7,6 +7,8 @@ that it claims to be. Source: RFC 9110, sections 14 and 15.3.7.
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 from typing import IO, TYPE_CHECKING, Protocol
 
 from ghcr_client.errors import (
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from ghcr_client.digests import Digest
     from ghcr_client.progress import ProgressCallback, State
 
-__all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", "part_from"]
+__all__ = ["PART", "WHOLE", "Memory", "Opened", "Receiving", "Sink", "batches", "rest_of"]
 
 WHOLE, PART = 200, 206
 
@@ -72,7 +74,22 @@ class Opened:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._start = file.tell() if file.seekable() else None
-        self.write = file.write
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes, all of them: a raw file may take fewer at a time.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        taken = self._file.write(data)
+        # Files that are not raw take all, and some say nothing.
+        while taken is not None and taken < len(data):
+            if taken == 0:
+                raise BlockingIOError(errno.EAGAIN, "the target takes no more bytes")
+            data = data[taken:]
+            taken = self._file.write(data)
+        if taken is None and isinstance(self._file, io.RawIOBase):
+            raise BlockingIOError(errno.EAGAIN, "the target would block")
 
     def rewind(self) -> None:
         """Go back to where the blob began.
@@ -290,6 +307,32 @@ async def batches(response: aiohttp.ClientResponse) -> AsyncIterator[tuple[list[
             batch, size = [], 0
     if batch:
         yield batch, size
+
+
+async def rest_of(response: aiohttp.ClientResponse, digest: Digest, start: int) -> AsyncIterator[bytes]:
+    """The pieces of a blob from an offset; where all of it came instead, what stands before is passed over.
+
+    Args:
+        response: The answer.
+        digest: The blob, for the message.
+        start: Where it should begin.
+
+    Yields:
+        No empty piece.
+
+    Raises:
+        ProtocolError: It begins elsewhere, or does not say where.
+        TransportError: It broke off.
+    """
+    passed = start
+    if response.status == PART:
+        part_from(response, digest, start)
+        passed = 0
+    async for batch, _ in batches(response):
+        for piece in batch:
+            if passed < len(piece):
+                yield piece[passed:]
+            passed = max(0, passed - len(piece))
 
 
 async def _settled(working: asyncio.Future[None]) -> None:

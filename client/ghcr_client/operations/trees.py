@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_client.errors import InvalidContent
 from ghcr_client.models import ImageIndex
-from ghcr_client.operations.base import gathered
+from ghcr_client.operations.base import DEEPEST, gathered
 from ghcr_client.operations.sending import Upload
 from ghcr_client.operations.tags import TagOperations
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from ghcr_client.sources import Source
 
 __all__ = ["Pushing", "TreeOperations"]
-
-_DEEPEST = 8
 
 
 @dataclass(slots=True)
@@ -60,13 +58,13 @@ class TreeOperations(TagOperations):
     """What pushes whole images."""
 
     async def _push_tree(
-        self, pushing: Pushing, ref: ImageRef, manifest: Manifest, depth: int = _DEEPEST
+        self, pushing: Pushing, ref: ImageRef, manifest: Manifest, depth: int = DEEPEST
     ) -> None:
         """Push a manifest after all that it lists."""
         if isinstance(manifest.document, ImageIndex):
             if depth == 0:
                 raise InvalidContent(
-                    f"{ref} is an index of indexes, more than {_DEEPEST} deep", operation="manifest.put"
+                    f"{ref} is an index of indexes, more than {DEEPEST} deep", operation="manifest.put"
                 )
             children = {each.digest: each for each in manifest.document.manifests}.values()
             push = partial(self._push_child, pushing, depth=depth)

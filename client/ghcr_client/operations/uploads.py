@@ -18,6 +18,7 @@ from ghcr_client.errors import (
     DigestMismatch,
     GhcrError,
     InvalidContent,
+    InvalidRange,
     Unauthorized,
     UploadUnknown,
 )
@@ -120,8 +121,9 @@ class UploadOperations(SessionOperations):
             The descriptor, to be put into a manifest.
 
         Raises:
+            InvalidRange: The chunk size is not positive.
             DigestMismatch: The content has another digest.
-            UploadError: The content changed, or has to be sent again and cannot be read again.
+            UploadError: The content changed, has to be sent again and cannot be read again, or is no regular file.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
 
@@ -130,6 +132,8 @@ class UploadOperations(SessionOperations):
             layer.size  # 10240
         """
         ref = self.ref(ref)
+        if chunk_size is not None and chunk_size < 1:
+            raise InvalidRange(f"invalid chunk size {chunk_size}: a chunk has at least 1 byte")
         source = source_of(content, digest=None if digest is None else Digest(digest))
         with span("upload_blob", image=ref.name, media_type=media_type):
             if source.size is None or (source.digest is None and not source.rewindable):

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from ghcr_client import Image
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from client.cli.telling import Told
     from client.peers import Peer
@@ -106,6 +106,32 @@ def test_pipes(fake_ghcr: Peer, home: Path) -> None:
     assert (status, out, err) == (0, f"{digest}\n".encode(), "")
     for words in ([], ["-"]):
         assert run("-q", "blob", "get", "acme/app", digest, *words, env=env) == (0, content, "")
+
+
+def test_dev_stdout(fake_ghcr: Peer, home: Path, tmp_path: Path) -> None:
+    """What leads to stdout as `/dev/stdout` does, is stdout: the blob comes out, and nothing else."""
+    env = surroundings(home, fake_ghcr)
+    link = tmp_path / "stdout"  # not the system's own: whoever breaks this would replace it
+    link.symlink_to("/proc/self/fd/1")
+    assert run("-q", "blob", "put", "acme/app", "-", env=env, stdin=CONTENT)[0] == 0
+    assert run("-q", "blob", "get", "acme/app", DIGEST, link, env=env) == (0, CONTENT, "")
+    assert link.is_symlink()
+
+
+def test_what_is_no_file(told: Callable[..., Told], fake_ghcr: Peer, tmp_path: Path) -> None:
+    """A pipe is not put, but for stdin, and is no archive; the line says what to do. A file of /proc is whole."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    status, out, err = told("blob", "put", "acme/app", pipe, peer=fake_ghcr)
+    assert (status, out) == (2, "")
+    assert f"(- < {pipe})" in err
+    status, out, err = told("pull", "acme/app:v1", pipe, "--format", "oci-archive", peer=fake_ghcr)
+    assert (status, out) == (2, "")
+    assert "no regular file" in err
+    assert pipe.is_fifo()
+    status, out, err = told("-q", "blob", "put", "acme/app", "/proc/version", peer=fake_ghcr)
+    assert (status, err) == (0, "")
+    assert out == f"sha256:{sha256(Path('/proc/version').read_bytes()).hexdigest()}\n"
 
 
 def test_stdin_may_be_a_file(fake_ghcr: Peer, home: Path, tmp_path: Path) -> None:

@@ -11,10 +11,11 @@ from client.helping import Progresses, client_for
 from client.operations.making import Counted, image_of, signature, with_client
 from ghcr_client.auth import ChainCredentials, StaticCredentials
 from ghcr_client.digests import Digest
-from ghcr_client.errors import ManifestUnknown
+from ghcr_client.errors import InvalidManifest, ManifestUnknown, ProtocolError
 from ghcr_client.images import Image
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import OCI_INDEX, Descriptor, ImageIndex
+from ghcr_client.operations import copying
 from ghcr_client.operations.fallback import fallback_tag
 from ghcr_client.platforms import Platform
 
@@ -145,7 +146,10 @@ def test_some_platforms(registry: Peer, repository: str) -> None:
 
 
 def test_all_platforms_named(registry: Peer, repository: str) -> None:
-    """Who names all platforms gets the index as it is; a single image stays one; an unknown platform is an error."""
+    """Who names all platforms gets the index as it is; an unknown platform is an error.
+
+    A single image stays one, where it runs on the platform; where it does not say what it runs on, it passes.
+    """
 
     async def story(client: GhcrClient) -> None:
         index = await attested(client, repository)
@@ -154,11 +158,70 @@ def test_all_platforms_named(registry: Peer, repository: str) -> None:
         with pytest.raises(ManifestUnknown, match="linux/amd64, linux/arm64"):
             await client.copy_image(f"{repository}:all", f"{repository}-copy:no", platforms=["linux/s390x"])
         digest = await client.push_image(f"{repository}:one", await image_of(unique()))
-        copied = await client.copy_image(
-            f"{repository}:one", f"{repository}-copy:one", platforms=["linux/s390x"]
+        again = await client.copy_image(
+            f"{repository}:one", f"{repository}-copy:one", platforms=["linux/amd64"]
         )
-        assert copied == digest
+        assert again == digest
+        with pytest.raises(ManifestUnknown, match="linux/s390x; it has: linux/amd64"):
+            await client.copy_image(f"{repository}:one", f"{repository}-copy:no", platforms=["linux/s390x"])
+        text = await client.push_image(f"{repository}:text", await Image.artifact("x/y", [b"text"]))
+        assert (
+            await client.copy_image(f"{repository}:text", f"{repository}-copy:text", platforms=BOTH) == text
+        )
         assert not await client.image_exists(f"{repository}-copy:no")
+
+    with_client(registry, story)
+
+
+@pytest.mark.parametrize(
+    "platforms", ["linux/arm64", Platform.parse("linux/arm64")], ids=["text", "Platform"]
+)
+def test_a_lone_platform(fake_ghcr: Peer, repository: str, platforms: Platform | str) -> None:
+    """One platform need not be in a list."""
+
+    async def story(client: GhcrClient) -> None:
+        await attested(client, repository)
+        await client.copy_image(f"{repository}:all", f"{repository}-copy:arm", platforms=platforms)
+        copy = await client.pull_manifest(f"{repository}-copy:arm")
+        assert list(map(str, copy.platforms)) == ["linux/arm64"]
+
+    with_client(fake_ghcr, story)
+
+
+def test_a_platform_in_an_index_in_an_index(fake_ghcr: Peer, repository: str) -> None:
+    """An index that names no platform is looked into: the image comes, with what is about it, and nothing else."""
+
+    async def story(client: GhcrClient) -> None:
+        index = await attested(client, repository)
+        outer = Manifest.build(ImageIndex(manifests=(index.descriptor(),)))
+        await client.push_manifest(f"{repository}:outer", outer)
+        _, _, arm, about = index.document.children
+        assert (await client.get_platform_manifest(f"{repository}:outer", "linux/arm64")).digest == arm.digest
+        await client.copy_image(f"{repository}:outer", f"{repository}-copy:arm", platforms="linux/arm64")
+        copy = await client.pull_manifest(f"{repository}-copy:arm")
+        assert copy.document.children == (arm, about)
+        for call in (
+            client.get_platform_manifest(f"{repository}:outer", "linux/s390x"),
+            client.copy_image(f"{repository}:outer", f"{repository}-copy:no", platforms="linux/s390x"),
+        ):
+            with pytest.raises(ManifestUnknown, match="it has: linux/amd64, linux/arm64"):
+                await call
+
+    with_client(fake_ghcr, story)
+
+
+def test_tag_and_digest(registry: Peer, repository: str) -> None:
+    """A target with both gets the tag, also where the image is there; another digest is refused, and tags nothing."""
+    target = f"{repository}-copy"
+
+    async def story(client: GhcrClient) -> None:
+        digest = await client.push_image(f"{repository}:v1", await image_of(unique()))
+        for tag in ("a", "b"):
+            assert await client.copy_image(f"{repository}:v1", f"{target}:{tag}@{digest}") == digest
+            assert await client.tag_digest(f"{target}:{tag}") == digest
+        with pytest.raises(InvalidManifest, match="is not the digest"):
+            await client.copy_image(f"{repository}:v1", f"{target}:a@{Digest.of(b'other')}")
+        assert sorted(await client.list_tags(target)) == ["a", "b"]
 
     with_client(registry, story)
 
@@ -196,6 +259,27 @@ def test_with_referrers(registry: Peer, repository: str) -> None:
         assert len(await client.list_referrers(f"{target}:v1")) == 1
 
     with_client(registry, story, metrics=counted)
+
+
+def test_a_long_chain_of_referrers(fake_ghcr: Peer, repository: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is about what is about the image goes along to the last; a chain without end is an error."""
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(unique())
+        await client.push_image(f"{repository}:v1", image)
+        chain = [image.manifest.descriptor()]
+        for _ in range(7):
+            each = await signature(chain[-1], unique())
+            await client.push_image(f"{repository}@{each.manifest.digest}", each)
+            chain.append(each.manifest.descriptor())
+        await client.copy_image(f"{repository}:v1", f"{repository}-copy:v1", referrers=True)
+        for each in chain:
+            assert await client.image_exists(f"{repository}-copy@{each.digest}")
+        monkeypatch.setattr(copying, "_MOST_REFERRERS", 7)
+        with pytest.raises(ProtocolError, match="more than 7"):
+            await client.copy_image(f"{repository}:v1", f"{repository}-other:v1", referrers=True)
+
+    with_client(fake_ghcr, story)
 
 
 def test_referrers_of_each_platform(fake_ghcr: Peer, repository: str) -> None:

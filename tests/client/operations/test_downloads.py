@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import os
 import random
 from collections import Counter
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import pytest
 from client.helping import Progresses, QuickClock
@@ -17,6 +18,8 @@ from ghcr_client.auth import Anonymous
 from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import BlobUnknown, DigestMismatch, ProtocolError, TransportError
+from ghcr_client.models import Descriptor
+from ghcr_client.operations.remote import Remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -89,6 +92,61 @@ def test_download_to_an_open_file(registry: Peer, repository: str, data: bytes, 
                 assert target.read() == b"before " + data
 
     with_client(registry, story)
+
+
+def test_a_target_that_is_there(fake_oci: Peer, repository: str, tmp_path: Path) -> None:
+    """A link is followed, a file keeps its mode, and a pipe gets the bytes and stays a pipe."""
+    real, link, pipe = tmp_path / "real", tmp_path / "link", tmp_path / "pipe"
+    real.write_bytes(b"older")
+    real.chmod(0o600)
+    link.symlink_to("real")
+    os.mkfifo(pipe)
+
+    async def story(client: GhcrClient) -> None:
+        blob = await client.upload_blob(repository, b"content")
+        await client.download_blob(repository, blob.digest, link)
+        reading = asyncio.create_task(asyncio.to_thread(pipe.read_bytes))
+        assert await client.download_blob(repository, blob.digest, pipe) == 7
+        assert await reading == b"content"
+
+    with_client(fake_oci, story)
+    assert (link.readlink().name, real.read_bytes(), real.stat().st_mode & 0o777) == (
+        "real",
+        b"content",
+        0o600,
+    )
+    assert pipe.is_fifo()
+
+
+class Slow(io.RawIOBase):
+    """A raw file that takes some bytes at a time, as pipes may."""
+
+    def __init__(self, most: int | None) -> None:
+        self.most = most
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int | None:
+        if self.most is not None:
+            self.taken += bytes(data[: self.most])
+        return None if self.most is None else min(self.most, len(data))
+
+
+def test_a_target_that_takes_little(fake_oci: Peer, repository: str, data: bytes) -> None:
+    """An open file that takes fewer bytes than it is given gets the rest; one that takes none is an error."""
+
+    async def story(client: GhcrClient) -> None:
+        blob = await client.upload_blob(repository, data)
+        slow = Slow(100_000)
+        assert await client.download_blob(repository, blob.digest, cast("IO[bytes]", slow)) == len(data)
+        assert slow.taken == data
+        for most in (0, None):
+            with pytest.raises(BlockingIOError):
+                await client.download_blob(repository, blob.digest, cast("IO[bytes]", Slow(most)))
+
+    with_client(fake_oci, story)
 
 
 def test_what_is_not_there(registry: Peer, repository: str, tmp_path: Path) -> None:
@@ -244,6 +302,22 @@ def test_all_of_it_comes_again(tmp_path: Path, data: bytes) -> None:
     counts = [each.done for each in progress]
     assert any(later < earlier for earlier, later in itertools.pairwise(counts))
     assert (progress[-1].state, progress[-1].done) == ("done", len(data))
+
+
+def test_a_stream_begins_again() -> None:
+    """A copy of what breaks off goes on where the server ignores the range, and passes over what it has."""
+
+    async def main() -> bytes:
+        answers = answer(WORDS[:10], length=len(WORDS)), answer(WORDS)
+        async with (
+            answering(*answers) as host,
+            GhcrClient(registry=f"http://{host}", credentials=Anonymous(), clock=QuickClock()) as client,
+        ):
+            blob = Descriptor(media_type="x/y", digest=Digest.of(WORDS), size=len(WORDS))
+            source = Remote(client._stream, client._pull, client.ref("acme/app")).source(blob)
+            return b"".join([piece async for piece in source.read()])
+
+    assert asyncio.run(main()) == WORDS
 
 
 @pytest.mark.parametrize(

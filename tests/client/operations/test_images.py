@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 from base64 import b64encode
 from collections import Counter
@@ -321,6 +322,78 @@ def test_pull_one_platform(registry: Peer, repository: str, tmp_path: Path, form
         assert len(local.document.children) == 3
 
     with_client(registry, story)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_pull_another_platform(fake_oci: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """An image for a single platform is pulled where it runs, also on a variant that it does not name; else refused."""
+
+    async def story(client: GhcrClient) -> None:
+        ref = f"{repository}:arm"
+        image = await image_of(unique(), platform="linux/arm")
+        await client.push_image(ref, image)
+        with pytest.raises(ManifestUnknown, match="linux/amd64; it has: linux/arm"):
+            await client.pull_image(ref, tmp_path / "pulled", platform="linux/amd64", format=form)
+        assert not (tmp_path / "pulled").exists()
+        pulled = await client.pull_image(ref, tmp_path / "pulled", platform="linux/arm/v6", format=form)
+        assert pulled == image.manifest
+
+    with_client(fake_oci, story)
+
+
+def test_a_damaged_layout_is_healed(fake_oci: Peer, repository: str, tmp_path: Path) -> None:
+    """A blob of the right size with a wrong byte is pulled again, and only that one."""
+    progress = Progresses()
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of(unique(), unique())
+        await client.push_image(f"{repository}:v1", image)
+        await client.pull_image(f"{repository}:v1", tmp_path / "layout")
+        bad = image.manifest.document.children[1].digest
+        path = tmp_path / "layout" / "blobs" / "sha256" / bad.hex
+        right = path.read_bytes()
+        path.write_bytes(bytes([right[0] ^ 1]) + right[1:])
+        await client.pull_image(f"{repository}:v1", tmp_path / "layout", progress=progress)
+        assert path.read_bytes() == right
+        states = {name: each.state for name, each in progress.last().items()}
+        assert states == {
+            each.digest: "done" if each.digest == bad else "exists"
+            for each in image.manifest.document.children
+        }
+
+    with_client(fake_oci, story)
+
+
+@pytest.mark.parametrize("form", FORMATS[1:])
+def test_an_archive_s_target(fake_oci: Peer, repository: str, tmp_path: Path, form: Any) -> None:
+    """A link to an archive is followed; a pipe is refused before anything is pulled, and stays."""
+    counted = Counted()
+    (tmp_path / "link").symlink_to("real")
+    os.mkfifo(tmp_path / "pipe")
+
+    async def story(client: GhcrClient) -> None:
+        await client.push_image(f"{repository}:v1", await image_of(unique()))
+        await client.pull_image(f"{repository}:v1", tmp_path / "link", format=form)
+        counted.clear()
+        with pytest.raises(FileExistsError, match="pipe"):
+            await client.pull_image(f"{repository}:v1", tmp_path / "pipe", format=form)
+        assert not counted.asked
+
+    with_client(fake_oci, story, metrics=counted)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").is_file()
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_no_such_format(fake_oci: Peer, tmp_path: Path) -> None:
+    """A format that nobody knows is refused, with those that there are."""
+
+    async def story(client: GhcrClient) -> None:
+        wrong: Any = "docker"
+        with pytest.raises(ValueError, match="oci, oci-archive, docker-archive, not 'docker'"):
+            await client.pull_image("acme/app:v1", tmp_path / "app.tar", format=wrong)
+
+    with_client(fake_oci, story)
 
 
 def test_an_index_is_no_docker_archive(registry: Peer, repository: str, tmp_path: Path) -> None:

@@ -243,6 +243,59 @@ def test_image_size(registry: Peer, repository: str) -> None:
     with_client(registry, story)
 
 
+def test_the_size_of_a_deep_index(fake_oci: Peer, repository: str) -> None:
+    """The size counts as deep as an image can be pulled; beyond that it is an error, and never too small."""
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of("deep")
+        await client.push_image(f"{repository}:0", image)
+        size, inner = image.manifest.size, image.manifest
+        size += sum(each.size for each in image.manifest.document.children)
+        for depth in range(1, 10):
+            inner = Manifest.build(ImageIndex(manifests=(inner.descriptor(),)))
+            size += inner.size
+            await client.push_manifest(f"{repository}:{depth}", inner)
+            if depth <= 8:
+                assert await client.image_size(f"{repository}:{depth}") == size
+        with pytest.raises(InvalidManifest, match="more than 8 deep"):
+            await client.image_size(f"{repository}:9")
+
+    with_client(fake_oci, story)
+
+
+def test_tag_and_digest(registry: Peer, repository: str) -> None:
+    """A push to a tag with a digest sets the tag; the digest of something else is refused, and tags nothing."""
+
+    async def story(client: GhcrClient) -> None:
+        image = await image_of("pinned")
+        digest = image.manifest.digest
+        assert await client.push_image(f"{repository}:a@{digest}", image) == digest
+        assert await client.push_manifest(f"{repository}:b@{digest}", image.manifest) == digest
+        for push in (
+            client.push_image(f"{repository}:c@{Digest.of(b'other')}", image),
+            client.push_manifest(f"{repository}:c@{Digest.of(b'other')}", image.manifest),
+        ):
+            with pytest.raises(InvalidManifest, match="is not the digest"):
+                await push
+        assert sorted(await client.list_tags(repository)) == ["a", "b"]
+        assert await client.tag_digest(f"{repository}:a") == digest
+
+    with_client(registry, story)
+
+
+@pytest.mark.parametrize("wrong", [None, 5])
+def test_what_is_no_platform(fake_oci: Peer, wrong: Any) -> None:
+    """Something that is neither a text nor a platform, or no reference, is a plain error; nothing is asked."""
+
+    async def story(client: GhcrClient) -> None:
+        with pytest.raises(TypeError, match="a platform is"):
+            await client.get_platform_manifest("acme/app:v1", wrong)
+        with pytest.raises(TypeError, match="a reference is"):
+            await client.pull_manifest(wrong)
+
+    with_client(fake_oci, story)
+
+
 # --- deleted
 
 

@@ -17,7 +17,14 @@ from client.scripted import Scripted, scripted
 from ghcr_client.auth import Anonymous
 from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
-from ghcr_client.errors import ConfigError, DigestMismatch, InvalidUpload, ServerError, UploadError
+from ghcr_client.errors import (
+    ConfigError,
+    DigestMismatch,
+    InvalidRange,
+    InvalidUpload,
+    ServerError,
+    UploadError,
+)
 from ghcr_client.progress import Progress
 from ghcr_client.sources import BytesSource, StreamSource
 
@@ -173,6 +180,19 @@ def test_chunks_where_asked(registry: Peer, repository: str, sample: Sample) -> 
 
     with_client(registry, story, metrics=counted)
     assert (counted.asked["upload.patch"], counted.asked["upload.put"]) == (3, 1)
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_chunks_of_nothing(fake_oci: Peer, repository: str, size: int) -> None:
+    """A chunk has a byte at least; nothing is sent."""
+    counted = Counted()
+
+    async def story(client: GhcrClient) -> None:
+        with pytest.raises(InvalidRange, match=f"chunk size {size}"):
+            await client.upload_blob(repository, b"content", chunk_size=size)
+
+    with_client(fake_oci, story, metrics=counted)
+    assert not counted.asked
 
 
 def test_chunks_are_cut_to_what_ghcr_takes(
