@@ -1,4 +1,4 @@
-"""A blob on its way here: hashed and written in a thread while the next bytes come, and checked at the end.
+"""A blob on its way here: hashed and written in threads while the next bytes come, and checked at the end.
 
 It reads answers and asks for none. Nothing that an answer says of itself is believed: not its length, not the part
 that it claims to be. Source: RFC 9110, sections 14 and 15.3.7.
@@ -27,7 +27,7 @@ from ghcr_client.retries import is_temporary
 from ghcr_client.wire import translated
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     import aiohttp
 
@@ -40,6 +40,9 @@ WHOLE, PART = 200, 206
 
 _BATCH = 1024 * 1024
 _MOST_PIECES = 256
+
+
+_Working = asyncio.Future[tuple[BaseException | None, BaseException | None]]
 
 
 class Sink(Protocol):
@@ -185,7 +188,7 @@ class Receiving:
             )
 
     async def take(self, response: aiohttp.ClientResponse) -> None:
-        """Read to the end; one batch is hashed and written while the next one comes.
+        """Read to the end; one batch is hashed, and written, while the next one comes.
 
         Raises:
             TransportError: It broke off.
@@ -195,18 +198,24 @@ class Receiving:
         if self._size is None or self._size > _BATCH:
             keep_freed_memory()
         loop = asyncio.get_running_loop()
-        working: asyncio.Future[None] | None = None
+        working: _Working | None = None
         try:
             async for batch, size in batches(response):
                 if working is not None:
-                    await asyncio.shield(working)
+                    _raise_first(await asyncio.shield(working))
                     working = None
                     self._tell("moving")
                 self._check_room(size)
                 if size <= SMALL:
-                    self._keep(batch)
+                    self._write(batch)
+                    self._hash(batch)
                 else:
-                    working = loop.run_in_executor(None, self._keep, batch)
+                    # Both take about as long as the bytes take to come: in one thread they would be what is waited for.
+                    working = asyncio.gather(
+                        loop.run_in_executor(None, self._write, batch),
+                        loop.run_in_executor(None, self._hash, batch),
+                        return_exceptions=True,
+                    )
         finally:
             if working is not None:
                 await _settled(working)
@@ -223,10 +232,14 @@ class Receiving:
         if self._limit is not None and self.done + more > self._limit:
             raise ProtocolError(f"{self.digest} has more than the {self._limit} bytes that may be held")
 
-    def _keep(self, batch: list[bytes]) -> None:
-        """Hash and write; runs in a thread."""
+    def _write(self, batch: list[bytes]) -> None:
+        """Write some pieces; runs in a thread."""
         for piece in batch:
             self._sink.write(piece)
+
+    def _hash(self, batch: list[bytes]) -> None:
+        """Hash them; runs in another one."""
+        for piece in batch:
             self._hasher.update(piece)
 
     def finish(self) -> None:
@@ -335,16 +348,21 @@ async def rest_of(response: aiohttp.ClientResponse, digest: Digest, start: int) 
             passed = max(0, passed - len(piece))
 
 
-async def _settled(working: asyncio.Future[None]) -> None:
-    """Wait until the thread has let go of the sink, also when the task is being cancelled."""
+async def _settled(working: _Working) -> None:
+    """Wait until the threads have let go of the pieces, also when the task is being cancelled."""
     cancelled: BaseException | None = None
     while not working.done():
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError as error:
             cancelled = error
-        except Exception:  # noqa: BLE001 - `result` raises it below
-            break
     if cancelled is not None:
         raise cancelled
-    working.result()
+    _raise_first(working.result())
+
+
+def _raise_first(results: Iterable[BaseException | None]) -> None:
+    """Raise what went wrong in one of the threads."""
+    for each in results:
+        if each is not None:
+            raise each
