@@ -31,6 +31,7 @@ from ghcr_client.redirects import MOST_REDIRECTS, RedirectGuard, same_origin, ta
 from ghcr_client.refusals import error_from_answer
 from ghcr_client.retries import LONGEST_WAIT, repeated
 from ghcr_client.sources import PIECE, BytesSource
+from ghcr_client.standins import StandIns
 from ghcr_client.tracing import span
 from ghcr_client.wire import (
     Sent,
@@ -92,7 +93,7 @@ class Transport:
         self.metrics = metrics
         self.clock = clock or Clock()
         self.limiter = Limiter(self.clock, config.throttle_threshold)
-        self.stand_ins: dict[str, URL] = {}
+        self.stand_ins = StandIns()
         self._bases: dict[str, URL] = {}
         self._auth = Authorizer(
             config, credentials, fetch=self._fetch, base=self.base, clock=self.clock, metrics=metrics
@@ -128,10 +129,15 @@ class Transport:
 
     def base(self, registry: str) -> URL:
         """Where a registry is, or who stands in for it."""
-        found = self.stand_ins.get(registry) or self._bases.get(registry)
+        found = self._bases.get(registry)
         if found is None:
             found = self._bases[registry] = self.config.url_of(registry)
-        return found
+        return self.stand_ins.place(registry, found)
+
+    async def _check(self, source: URL, target: URL) -> None:
+        """Nothing, if one may go from here to there."""
+        self.stand_ins.check(target)
+        await self._guard.check(source, target)
 
     async def is_anonymous(self, registry: str) -> bool:
         """Whether this client is nobody to a registry."""
@@ -278,7 +284,7 @@ class Transport:
         """The answer at the end of all redirects; the token goes to the registry only."""
         home = self.base(call.registry)
         url = below(home, call.target)
-        await self._guard.check(home, url)
+        await self._check(home, url)
         for _ in range(MOST_REDIRECTS + 1):
             headers = dict(call.headers)
             if token and same_origin(url, home):
@@ -288,7 +294,7 @@ class Transport:
                 return response
             try:
                 target = target_of(url, response.headers.get("Location", ""))
-                await self._guard.check(url, target)
+                await self._check(url, target)
             finally:
                 await self._drop(response)
             url = target
@@ -392,7 +398,7 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """One request to a token endpoint, with every answer taken as it is."""
         target = URL(url, encoded=True)
-        await self._guard.check(self.base(registry), target)
+        await self._check(self.base(registry), target)
         within = aiohttp.ClientTimeout(total=self.config.timeout_secs)
         response = await self._send((f"token.{method.lower()}", method), target, dict(headers), body, within)
         answer = await self._read(response, _TOKEN_LIMIT)
