@@ -7,6 +7,7 @@ credentials go to the registry alone. Source: `reference/registry-clients.md` se
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
@@ -101,17 +102,23 @@ class Transport:
         self._proxies = Proxies()
         self._guard = RedirectGuard(through_proxy=self._proxies.any)
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._gates = Gates(config.max_connections)
         self._warned: set[tuple[str, str]] = set()
         self._sockets = Sockets()
 
     async def __aenter__(self) -> Self:
+        if self._session is not None:
+            raise ConfigError(
+                "the client is open already: close it before it is opened again, or make another"
+            )
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=_IDLE_SECS,
             ssl=tls_context(self.config),
             socket_factory=self._sockets,
         )
+        self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -156,7 +163,9 @@ class Transport:
             RegistryError: The registry refused, or failed in each try.
             TransportError: There was no answer in any try.
             ProtocolError: The answer is too long, or leads nowhere.
+            ConfigError: The client is closed, or was opened in another loop.
         """
+        self._check_loop()
         retries = self.config.max_retries if call.retry and call.repeatable else 0
         with self._counted(call):
             return await repeated(partial(self._ask, call), retries, self.clock)
@@ -180,6 +189,7 @@ class Transport:
         Raises:
             GhcrError: As `ask` does; tries are repeated until there is an answer, and not after.
         """
+        self._check_loop()
         seconds = self.config.timeout_secs
         within = aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=seconds)
         retries = self.config.max_retries if call.retry else 0
@@ -196,6 +206,13 @@ class Transport:
                 response = await repeated(begin, retries, self.clock)
             held.callback(response.close)
             yield response
+
+    def _check_loop(self) -> None:
+        """Refuse another loop than the one in which the client was opened: nothing of it works there."""
+        if self._session is not None and self._loop is not asyncio.get_running_loop():
+            raise ConfigError(
+                "the client belongs to the loop in which it was opened: make another one here, or use SyncGhcrClient"
+            )
 
     @contextlib.contextmanager
     def _counted(self, call: Call) -> Iterator[None]:
