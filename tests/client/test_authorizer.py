@@ -123,6 +123,16 @@ class Changing:
             del self.passwords[0]
 
 
+class Parted(Changing):
+    """The same, for one owner's repositories; who asks for a registry is nobody."""
+
+    async def get_credentials(self, registry: str) -> Credentials | None:
+        return None
+
+    async def get_repository_credentials(self, registry: str, repository: str) -> Credentials | None:
+        return await super().get_credentials(registry) if repository.startswith("a/") else None
+
+
 # --- found once, fetched once
 
 
@@ -168,6 +178,46 @@ def test_a_registry_without_guard() -> None:
         assert [each.authorization for each in here.asked] == [None, None]
 
     told(registry, story, octocat)
+
+
+@pytest.mark.parametrize("scheme", ["token", "basic"])
+def test_who_one_is_for_a_repository(scheme: str) -> None:
+    """Credentials for a part of a registry go along for its repositories alone; a mount is by who may write."""
+    registry = Guarded() if scheme == "token" else Guarded("Basic realm=here")
+    registry.taken.add(BASIC)
+
+    async def story(here: Scripted, transport: Transport) -> list[str | None]:
+        await transport.ask(manifest(here, "a/b"))
+        await transport.ask(call(here, scopes=(push("a/c"), pull("other/app"))))
+        for scopes in ((pull("other/app"),), (push("other/app"), pull("a/b"))):
+            if scheme == "token":
+                await transport.ask(call(here, scopes=scopes))
+            else:
+                with pytest.raises(Unauthorized):
+                    await transport.ask(call(here, scopes=scopes))
+        return [each.authorization for each in here.asked]
+
+    sent = told(registry, story, lambda _: Parted(SECRET))
+    if scheme == "token":
+        assert registry.basics == [BASIC, BASIC, None, None]
+    else:
+        assert [each for each in sent if each] == [BASIC, BASIC]
+
+
+def test_changed_for_a_repository() -> None:
+    """Credentials of a part that were refused are looked up again, and the new ones go along."""
+    registry = Guarded("Basic realm=here")
+    registry.taken.add(BASIC)
+
+    async def story(here: Scripted, transport: Transport) -> None:
+        await transport.ask(manifest(here, "a/b"))
+        registry.taken = {"Basic " + base64.b64encode(b"octocat:new").decode()}
+        await transport.ask(manifest(here, "a/b"))
+        await transport.ask(manifest(here, "a/c"))
+
+    provider = Parted(SECRET, "new")
+    told(registry, story, lambda _: provider)
+    assert provider.invalidated == 1
 
 
 @pytest.mark.parametrize("count", [1, 20])
