@@ -15,6 +15,7 @@ from client.helping import client_for
 from client.scripted import Scripted, Told, call, refusal, scripted, transport_to
 from ghcr_client import recent
 from ghcr_client.auth import (
+    Anonymous,
     Credentials,
     DockerConfigCredentials,
     StaticCredentials,
@@ -24,6 +25,7 @@ from ghcr_client.auth import (
     push,
 )
 from ghcr_client.auth.credentials import plain_bearer
+from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import ConfigError, Denied, ProtocolError, TransportError, Unauthorized, Unsupported
 from ghcr_client.images import Image
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from client.peers import Peer
     from ghcr_client.auth import CredentialProvider
-    from ghcr_client.client import GhcrClient
     from ghcr_client.transport import Transport
 
 SECRET = "correct-horse-battery"
@@ -178,6 +179,23 @@ def test_a_registry_without_guard() -> None:
         assert [each.authorization for each in here.asked] == [None, None]
 
     told(registry, story, octocat)
+
+
+def test_nobody_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `Anonymous()`, neither the environment nor a setting makes a client somebody."""
+    registry = Guarded()
+    for name in ("GHCR_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, SECRET)
+
+    async def main() -> None:
+        async with (
+            scripted(registry) as here,
+            GhcrClient(registry=here.url, credentials=Anonymous()) as client,
+        ):
+            assert (await client.health_check()).ok
+
+    asyncio.run(main())
+    assert registry.basics == [None]
 
 
 @pytest.mark.parametrize("scheme", ["token", "basic"])
