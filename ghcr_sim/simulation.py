@@ -7,7 +7,6 @@ replay shows are raised when the client is closed, unless something has failed a
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,27 +21,28 @@ from ghcr_sim.serve import Door
 from ghcr_sim.upstream import Upstream
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 __all__ = ["CassetteSimulation", "open_cassette"]
 
-UPSTREAM = "GHCR_SIM_UPSTREAM"
-"""The variable that names another registry to record than https://ghcr.io."""
-
 _log = logging.getLogger("ghcr_sim")
 
 
-def open_cassette(mode: Literal["record", "replay"], path: str | os.PathLike[str]) -> CassetteSimulation:
+def open_cassette(
+    mode: Literal["record", "replay"], path: str | os.PathLike[str], upstream: str = "https://ghcr.io"
+) -> CassetteSimulation:
     """Make what a client's setting `simulation` asks for.
 
     Args:
         mode: Whether traffic is recorded, or answered.
         path: The cassette.
+        upstream: The registry that is recorded; a cassette says itself which one it is of.
 
     Returns:
         Something to be started and stopped.
     """
-    return CassetteSimulation(mode, Path(path))
+    return CassetteSimulation(mode, Path(path), upstream)
 
 
 class CassetteSimulation:
@@ -51,11 +51,13 @@ class CassetteSimulation:
     Args:
         mode: `record` or `replay`.
         path: The cassette.
+        upstream: The registry that is recorded.
     """
 
-    def __init__(self, mode: Literal["record", "replay"], path: Path) -> None:
+    def __init__(self, mode: Literal["record", "replay"], path: Path, upstream: str) -> None:
         self._mode = mode
         self._path = path
+        self._upstream = upstream
         self._stack = AsyncExitStack()
         self._recording: Recording | None = None
         self._replay: Replay | None = None
@@ -74,12 +76,11 @@ class CassetteSimulation:
             self._replay = Replay(cassette)
             door = await self._stack.enter_async_context(Door(self._replay))
             return {_name(cassette.header.upstream): door.url}
-        origin = os.environ.get(UPSTREAM, "https://ghcr.io")
-        self._recording = Recording(self._path, origin, clock=Clock())
+        self._recording = Recording(self._path, self._upstream, clock=Clock())
         upstream = await self._stack.enter_async_context(Upstream())
-        recorder = self._recording.recorder(upstream, ReverseDoor(origin))
+        recorder = self._recording.recorder(upstream, ReverseDoor(self._upstream))
         door = await self._stack.enter_async_context(Door(recorder))
-        return {_name(origin): door.url}
+        return {_name(self._upstream): door.url}
 
     async def stop(self, failed: bool) -> None:
         """Close the door; a recording becomes a cassette, and a replay says what went wrong.

@@ -79,7 +79,6 @@ class _TestsTransport(Transport):
     """A transport that is open from its first call on, until the loop of that ends."""
 
     _life: AsyncGenerator[None] | None = None
-    _loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> Self:
         loop = _running_loop()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ChainCredentials,
         CredentialProvider,
         EnvironmentCredentials,
+        RepositoryCredentials,
         StaticCredentials,
     )
     from ghcr_client.client import GhcrClient, default_credentials
@@ -117,6 +118,7 @@ __all__ = [
     "ProtocolError",
     "RateLimited",
     "RegistryError",
+    "RepositoryCredentials",
     "Retagged",
     "ServerError",
     "SimulationError",
@@ -167,6 +169,7 @@ _HOMES = {
     "Progress": "progress",
     "ProgressCallback": "progress",
     "PrometheusMetrics": "metrics",
+    "RepositoryCredentials": "auth.providers",
     "Retagged": "operations.tags",
     "Source": "sources",
     "StaticCredentials": "auth.providers",

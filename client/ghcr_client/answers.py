@@ -35,12 +35,12 @@ BODY_LIMIT = 64 * 1024
 _MESSAGE_LIMIT = 1000
 _ENTRIES = 10
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = r"\d{1,12}(?:\.\d{0,12})?(?:ns|us|µs|μs|ms|s|m|h)"
+_PART = r"\d{1,100}(?:\.\d{0,12})?(?:ns|us|µs|μs|ms|s|m|h)"
 _GO = re.compile(rf"(?:{_PART})+")
 _PARTS = re.compile(r"(\d+(?:\.\d*)?)([^\d.]+)")
 _WAIT = re.compile(rf"retry-after:\s*((?:{_PART})+)", re.IGNORECASE)
 _ALLOWED = re.compile(r"allowed:\s*(\d{1,12}/\w{1,12})", re.IGNORECASE)
-_SECONDS = re.compile(r"\s*(\d{1,10}(?:\.\d{1,9})?)\s*\Z")
+_SECONDS = re.compile(r"\s*(\d{1,100}(?:\.\d{1,9})?)\s*\Z")
 
 
 class ErrorBody(NamedTuple):

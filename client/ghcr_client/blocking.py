@@ -5,6 +5,7 @@ The operations are in `sync`, which is made from the client's. It knows none of 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import warnings
@@ -97,9 +98,12 @@ class BlockingClient:
             Its result.
 
         Raises:
+            TypeError: It is not a coroutine, such as the result of one of this client's own operations.
             ConfigError: The client is closed, was opened before a fork, or is used in its own thread.
             TransportError: The client was closed meanwhile by another thread.
         """
+        if not asyncio.iscoroutine(work):
+            raise TypeError(f"run wants a coroutine, such as Image.build(…), and got {type(work).__name__}")
         if self._background is None:
             work.close()
             raise ConfigError("the client is closed: use it inside `with`")

@@ -5,12 +5,13 @@ It joins the rooms and knows none from within.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from yarl import URL
 
 from ghcr_client.auth.providers import ChainCredentials, EnvironmentCredentials, StaticCredentials
-from ghcr_client.errors import ConfigError
+from ghcr_client.errors import ConfigError, GhcrError, SimulationError
 from ghcr_client.metrics import NO_METRICS
 from ghcr_client.operations.copying import CopyOperations
 from ghcr_client.operations.health import HealthOperations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ghcr_client.clock import Clock
     from ghcr_client.metrics import Metrics
     from ghcr_client.settings import GhcrConfig
+    from ghcr_client.simulation import Simulation
 
 __all__ = ["GhcrClient", "default_credentials"]
 
@@ -69,7 +71,10 @@ class GhcrClient(CopyOperations, HealthOperations):
             self.config, credentials or default_credentials(self.config), metrics=metrics, clock=clock
         )
         self._packages = PackageVersions(self._transport)
-        self._simulation = open_simulation(self.config.simulation, self.config.simulation_path)
+        self._home = self.config.default_registry, self.config.url_of(self.config.default_registry)
+        self._simulation = open_simulation(
+            self.config.simulation, self.config.simulation_path, str(self._home[1])
+        )
         self._referrers_api = {}
         self._referrer_locks = {}
         self._chunk_limits = {}
@@ -79,12 +84,25 @@ class GhcrClient(CopyOperations, HealthOperations):
         await self._transport.__aenter__()
         if self._simulation is not None:
             try:
-                doors = await self._simulation.start()
+                await self._simulate(self._simulation)
             except BaseException:
                 await self._transport.__aexit__()
                 raise
-            self._transport.stand_ins.update({name: URL(url) for name, url in doors.items()})
         return self
+
+    async def _simulate(self, simulation: Simulation) -> None:
+        """Have registries stood in for; the settings' one has to be among them."""
+        doors = await simulation.start()
+        stand_ins = self._transport.stand_ins
+        stand_ins.clear()
+        stand_ins.update({name: URL(url) for name, url in doors.items()})
+        stand_ins.alone = self.config.simulation == "replay"
+        try:
+            stand_ins.check_has(*self._home)
+        except SimulationError:
+            with suppress(GhcrError):
+                await simulation.stop(failed=True)
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -6,8 +6,12 @@ Source: RFC 6761, section 6.3 for `localhost`; RFC 1122, section 3.2.1.3 for loo
 from __future__ import annotations
 
 import ipaddress
+from typing import TYPE_CHECKING
 
-__all__ = ["REST", "is_loopback"]
+if TYPE_CHECKING:
+    from yarl import URL
+
+__all__ = ["REST", "authority", "is_loopback"]
 
 REST = "github-rest-api"
 """What stands for GitHub's REST API where a registry is named; no reference can name it."""
@@ -32,3 +36,21 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def authority(url: URL) -> str:
+    """Host and port, as references name a registry: without the scheme's own port.
+
+    Args:
+        url: Where it is.
+
+    Returns:
+        Such as `ghcr.io` or `127.0.0.1:5000`.
+
+    Example:
+        >>> from yarl import URL
+        >>> authority(URL("https://ghcr.io:443")), authority(URL("http://[::1]:5000"))
+        ('ghcr.io', '[::1]:5000')
+    """
+    host = url.host_subcomponent or ""
+    return host if url.is_default_port() else f"{host}:{url.port}"

@@ -55,8 +55,14 @@ class Job(Generic[T]):
 
     def begin(self) -> None:
         """Begin the work, unless it was given up before."""
-        if not self.given_up:
+        if self.given_up:
+            return
+        try:
             self.task = self.loop.create_task(self.work, context=self._context)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            self.result.set_exception(error)
+            self._end()
+        else:
             self.task.add_done_callback(self._settle)
 
     def cancel(self) -> None:

@@ -15,7 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from yarl import URL
 
 from ghcr_client.errors import ConfigError
-from ghcr_client.hosts import REST, is_loopback
+from ghcr_client.hosts import REST, authority, is_loopback
 from ghcr_client.masking import shown
 from ghcr_client.refs import GHCR
 
@@ -126,13 +126,13 @@ class GhcrConfig(BaseSettings):
     @cached_property
     def default_registry(self) -> str:
         """The host of `registry`, as references name it."""
-        return _authority(_place(self.registry))
+        return authority(_place(self.registry))
 
     @property
     def packages_registry(self) -> str:
         """The registry whose packages `api_base` keeps: ghcr.io, or the default one where both are on loopback."""
         default = _place(self.registry)
-        return _authority(default) if _loops(default) and _loops(_place(self.api_base)) else GHCR
+        return authority(default) if _loops(default) and _loops(_place(self.api_base)) else GHCR
 
     def url_of(self, registry: str) -> URL:
         """Where a registry is.
@@ -154,7 +154,7 @@ class GhcrConfig(BaseSettings):
         if registry == "docker.io":
             return URL(_HUB)
         default = _place(self.registry)
-        if registry == _authority(default):
+        if registry == authority(default):
             plain = self.plain_http and "://" not in self.registry
             return default.with_scheme("http") if plain and _loops(default) else default
         url = URL(f"https://{registry}")
@@ -164,12 +164,6 @@ class GhcrConfig(BaseSettings):
 def _loops(url: URL) -> bool:
     """Whether a URL leads to this machine."""
     return is_loopback(url.host or "")
-
-
-def _authority(url: URL) -> str:
-    """Host and port, as references name a registry: without the scheme's own port."""
-    host = url.host_subcomponent or ""
-    return host if url.is_default_port() else f"{host}:{url.port}"
 
 
 def _place(text: str, *, path: bool = False) -> URL:
@@ -184,7 +178,7 @@ def _place(text: str, *, path: bool = False) -> URL:
     if url.path.strip("/") and not path:
         raise ValueError(f"{shown(text, 100)} has a path; it is a host alone")
     if url.scheme == "http" and not _loops(url):
-        raise ValueError(f"plain HTTP is for loopback only: write https://{_authority(url)}")
+        raise ValueError(f"plain HTTP is for loopback only: write https://{authority(url)}")
     return url.with_path(url.path.rstrip("/"))
 
 

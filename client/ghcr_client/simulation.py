@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 __all__ = ["GROUP", "Mode", "Simulation", "open_simulation"]
 
 GROUP = "ghcr_client.simulation"
-"""The group of entry points. Each names a callable that takes `mode` and `path` and returns a `Simulation`."""
+"""The group of entry points. Each names a callable that takes `mode`, `path`, and `upstream`: the URL of the registry
+to record. It returns a `Simulation`."""
 
 Mode = Literal["off", "record", "replay"]
 """`record` talks to the real registry and keeps what was said; `replay` needs no network."""
 
+_LONGEST = 2000
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?(:[0-9]{1,5})?|\[[0-9a-f:]{2,39}\](:[0-9]{1,5})?")
 
 
@@ -44,12 +46,15 @@ class Simulation(Protocol):
         """End. Where something `failed`, what was recorded may be incomplete, and must not replace a good cassette."""
 
 
-def open_simulation(mode: Mode, path: str | os.PathLike[str] | None = None) -> Simulation | None:
+def open_simulation(
+    mode: Mode, path: str | os.PathLike[str] | None = None, upstream: str = "https://ghcr.io"
+) -> Simulation | None:
     """Find who simulates registries; nothing is started yet.
 
     Args:
         mode: `off`, `record` or `replay`.
         path: The cassette; needed unless `mode` is `off`.
+        upstream: The registry that is recorded; a cassette says itself which one it is of.
 
     Returns:
         What to start and to stop, or None for `off`. Its `start` gives loopback addresses only, without a slash at the
@@ -71,7 +76,7 @@ def open_simulation(mode: Mode, path: str | os.PathLike[str] | None = None) -> S
         raise ConfigError(f"simulation={mode!r} needs the path of a cassette (GHCR_SIMULATION_PATH)")
     found = _provider()
     with _told(found, f"cannot {mode}"):
-        simulation = found.load()(mode=mode, path=Path(path))
+        simulation = found.load()(mode=mode, path=Path(path), upstream=upstream)
     if not isinstance(simulation, Simulation):
         raise SimulationError(
             f"{_name(found)} gives no simulation: {type(simulation).__name__} has no start and stop"
@@ -103,13 +108,16 @@ def _name(found: EntryPoint) -> str:
 
 @contextmanager
 def _told(found: EntryPoint, what: str) -> Iterator[None]:
-    """Make each error of a simulator a `SimulationError`; of a foreign one only its class is told."""
+    """Make each error of a simulator a `SimulationError`; of one that is not its own only the class is told."""
     try:
         yield
     except GhcrError:
         raise
-    except Exception as error:  # noqa: BLE001 - somebody else's code, and what it says may hold what was recorded
-        raise SimulationError(f"{_name(found)} {what}: {type(error).__name__}") from None
+    except Exception as error:  # noqa: BLE001 - somebody else's code
+        # The words of its own errors are made to be shown; those of others may hold what was recorded.
+        home = type(error).__module__.partition(".")[0] == found.module.partition(".")[0]
+        said = f": {shown(str(error), _LONGEST)}" if home else ""
+        raise SimulationError(f"{_name(found)} {what}: {type(error).__name__}{said}") from None
 
 
 class _Checked:

@@ -78,7 +78,7 @@ class SyncGhcrClient(BlockingClient):
         A registry that lets nobody in without credentials is well when it says so to somebody who has none.
 
         Args:
-            registry: Its name; the settings' one by default.
+            registry: Its name, which is no URL; the settings' one by default.
 
         Returns:
             How it is.

@@ -7,6 +7,7 @@ credentials go to the registry alone. Source: `reference/registry-clients.md` se
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from ghcr_client.redirects import MOST_REDIRECTS, RedirectGuard, same_origin, ta
 from ghcr_client.refusals import error_from_answer
 from ghcr_client.retries import LONGEST_WAIT, repeated
 from ghcr_client.sources import PIECE, BytesSource
+from ghcr_client.standins import StandIns
 from ghcr_client.tracing import span
 from ghcr_client.wire import (
     Sent,
@@ -92,7 +94,7 @@ class Transport:
         self.metrics = metrics
         self.clock = clock or Clock()
         self.limiter = Limiter(self.clock, config.throttle_threshold)
-        self.stand_ins: dict[str, URL] = {}
+        self.stand_ins = StandIns()
         self._bases: dict[str, URL] = {}
         self._auth = Authorizer(
             config, credentials, fetch=self._fetch, base=self.base, clock=self.clock, metrics=metrics
@@ -100,17 +102,23 @@ class Transport:
         self._proxies = Proxies()
         self._guard = RedirectGuard(through_proxy=self._proxies.any)
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._gates = Gates(config.max_connections)
         self._warned: set[tuple[str, str]] = set()
         self._sockets = Sockets()
 
     async def __aenter__(self) -> Self:
+        if self._session is not None and self._loop is not None and not self._loop.is_closed():
+            raise ConfigError(
+                "the client is open already: close it before it is opened again, or make another"
+            )
         connector = aiohttp.TCPConnector(
             limit=0,
             keepalive_timeout=_IDLE_SECS,
             ssl=tls_context(self.config),
             socket_factory=self._sockets,
         )
+        self._loop = asyncio.get_running_loop()
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -128,10 +136,15 @@ class Transport:
 
     def base(self, registry: str) -> URL:
         """Where a registry is, or who stands in for it."""
-        found = self.stand_ins.get(registry) or self._bases.get(registry)
+        found = self._bases.get(registry)
         if found is None:
             found = self._bases[registry] = self.config.url_of(registry)
-        return found
+        return self.stand_ins.place(registry, found)
+
+    async def _check(self, source: URL, target: URL) -> None:
+        """Nothing, if one may go from here to there."""
+        self.stand_ins.check(target)
+        await self._guard.check(source, target)
 
     async def is_anonymous(self, registry: str) -> bool:
         """Whether this client is nobody to a registry."""
@@ -150,7 +163,9 @@ class Transport:
             RegistryError: The registry refused, or failed in each try.
             TransportError: There was no answer in any try.
             ProtocolError: The answer is too long, or leads nowhere.
+            ConfigError: The client is closed, or was opened in another loop.
         """
+        self._check_loop()
         retries = self.config.max_retries if call.retry and call.repeatable else 0
         with self._counted(call):
             return await repeated(partial(self._ask, call), retries, self.clock)
@@ -174,6 +189,7 @@ class Transport:
         Raises:
             GhcrError: As `ask` does; tries are repeated until there is an answer, and not after.
         """
+        self._check_loop()
         seconds = self.config.timeout_secs
         within = aiohttp.ClientTimeout(total=None, connect=seconds, sock_read=seconds)
         retries = self.config.max_retries if call.retry else 0
@@ -190,6 +206,13 @@ class Transport:
                 response = await repeated(begin, retries, self.clock)
             held.callback(response.close)
             yield response
+
+    def _check_loop(self) -> None:
+        """Refuse another loop than the one in which the client was opened: nothing of it works there."""
+        if self._session is not None and self._loop is not asyncio.get_running_loop():
+            raise ConfigError(
+                "the client belongs to the loop in which it was opened: make another one here, or use SyncGhcrClient"
+            )
 
     @contextlib.contextmanager
     def _counted(self, call: Call) -> Iterator[None]:
@@ -278,7 +301,7 @@ class Transport:
         """The answer at the end of all redirects; the token goes to the registry only."""
         home = self.base(call.registry)
         url = below(home, call.target)
-        await self._guard.check(home, url)
+        await self._check(home, url)
         for _ in range(MOST_REDIRECTS + 1):
             headers = dict(call.headers)
             if token and same_origin(url, home):
@@ -288,7 +311,7 @@ class Transport:
                 return response
             try:
                 target = target_of(url, response.headers.get("Location", ""))
-                await self._guard.check(url, target)
+                await self._check(url, target)
             finally:
                 await self._drop(response)
             url = target
@@ -392,7 +415,7 @@ class Transport:
     ) -> tuple[int, Mapping[str, str], bytes]:
         """One request to a token endpoint, with every answer taken as it is."""
         target = URL(url, encoded=True)
-        await self._guard.check(self.base(registry), target)
+        await self._check(self.base(registry), target)
         within = aiohttp.ClientTimeout(total=self.config.timeout_secs)
         response = await self._send((f"token.{method.lower()}", method), target, dict(headers), body, within)
         answer = await self._read(response, _TOKEN_LIMIT)

@@ -154,13 +154,12 @@ def test_a_failure_names_the_parts_of_others(tmp_path) -> None:
     assert parts_of(target) == ([part], [])
 
 
-def test_a_client_that_records_says_so_in_the_log(tmp_path, monkeypatch, caplog) -> None:
+def test_a_client_that_records_says_so_in_the_log(tmp_path, caplog) -> None:
     """From Python there is no other place."""
     target = tmp_path / "a.jsonl"
     simulator = Simulator()
     simulator.seed("acme/app:v1", visibility="public")
     with ThreadServer(simulator) as server:
-        monkeypatch.setenv("GHCR_SIM_UPSTREAM", server.url)
         begun = recording(target)
         begun._part._header = begun._part._header.model_copy(update={"upstream": server.url})
         begun._part.rewrite([exchange(1, got=text("theirs"))])

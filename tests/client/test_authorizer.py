@@ -15,6 +15,7 @@ from client.helping import client_for
 from client.scripted import Scripted, Told, call, refusal, scripted, transport_to
 from ghcr_client import recent
 from ghcr_client.auth import (
+    Anonymous,
     Credentials,
     DockerConfigCredentials,
     StaticCredentials,
@@ -24,6 +25,7 @@ from ghcr_client.auth import (
     push,
 )
 from ghcr_client.auth.credentials import plain_bearer
+from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import ConfigError, Denied, ProtocolError, TransportError, Unauthorized, Unsupported
 from ghcr_client.images import Image
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
 
     from client.peers import Peer
     from ghcr_client.auth import CredentialProvider
-    from ghcr_client.client import GhcrClient
     from ghcr_client.transport import Transport
 
 SECRET = "correct-horse-battery"
@@ -123,6 +124,16 @@ class Changing:
             del self.passwords[0]
 
 
+class Parted(Changing):
+    """The same, for one owner's repositories; who asks for a registry is nobody."""
+
+    async def get_credentials(self, registry: str) -> Credentials | None:
+        return None
+
+    async def get_repository_credentials(self, registry: str, repository: str) -> Credentials | None:
+        return await super().get_credentials(registry) if repository.startswith("a/") else None
+
+
 # --- found once, fetched once
 
 
@@ -168,6 +179,63 @@ def test_a_registry_without_guard() -> None:
         assert [each.authorization for each in here.asked] == [None, None]
 
     told(registry, story, octocat)
+
+
+def test_nobody_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `Anonymous()`, neither the environment nor a setting makes a client somebody."""
+    registry = Guarded()
+    for name in ("GHCR_TOKEN", "GITHUB_TOKEN"):
+        monkeypatch.setenv(name, SECRET)
+
+    async def main() -> None:
+        async with (
+            scripted(registry) as here,
+            GhcrClient(registry=here.url, credentials=Anonymous()) as client,
+        ):
+            assert (await client.health_check()).ok
+
+    asyncio.run(main())
+    assert registry.basics == [None]
+
+
+@pytest.mark.parametrize("scheme", ["token", "basic"])
+def test_who_one_is_for_a_repository(scheme: str) -> None:
+    """Credentials for a part of a registry go along for its repositories alone; a mount is by who may write."""
+    registry = Guarded() if scheme == "token" else Guarded("Basic realm=here")
+    registry.taken.add(BASIC)
+
+    async def story(here: Scripted, transport: Transport) -> list[str | None]:
+        await transport.ask(manifest(here, "a/b"))
+        await transport.ask(call(here, scopes=(push("a/c"), pull("other/app"))))
+        for scopes in ((pull("other/app"),), (push("other/app"), pull("a/b"))):
+            if scheme == "token":
+                await transport.ask(call(here, scopes=scopes))
+            else:
+                with pytest.raises(Unauthorized):
+                    await transport.ask(call(here, scopes=scopes))
+        return [each.authorization for each in here.asked]
+
+    sent = told(registry, story, lambda _: Parted(SECRET))
+    if scheme == "token":
+        assert registry.basics == [BASIC, BASIC, None, None]
+    else:
+        assert [each for each in sent if each] == [BASIC, BASIC]
+
+
+def test_changed_for_a_repository() -> None:
+    """Credentials of a part that were refused are looked up again, and the new ones go along."""
+    registry = Guarded("Basic realm=here")
+    registry.taken.add(BASIC)
+
+    async def story(here: Scripted, transport: Transport) -> None:
+        await transport.ask(manifest(here, "a/b"))
+        registry.taken = {"Basic " + base64.b64encode(b"octocat:new").decode()}
+        await transport.ask(manifest(here, "a/b"))
+        await transport.ask(manifest(here, "a/c"))
+
+    provider = Parted(SECRET, "new")
+    told(registry, story, lambda _: provider)
+    assert provider.invalidated == 1
 
 
 @pytest.mark.parametrize("count", [1, 20])

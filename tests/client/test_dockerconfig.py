@@ -14,6 +14,7 @@ import pytest
 from ghcr_client.auth.dockerconfig import DockerConfigCredentials
 from ghcr_client.auth.loginfiles import FILE_LIMIT
 from ghcr_client.auth.programs import FAILURE_SECONDS, KEEP_SECONDS
+from ghcr_client.auth.providers import ChainCredentials
 from ghcr_client.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -142,11 +143,30 @@ KEYS = {
 
 @pytest.mark.parametrize(("keys", "registry", "wanted"), KEYS.values(), ids=KEYS)
 def test_keys(keys: list[str], registry: str, wanted: str | None) -> None:
-    """A key is about a registry if its host and port are; parts of a registry count where there is only one."""
+    """A key is about a registry if its host and port are; an only part counts, where no repository is known."""
     provider = in_variable(
         auths(**{key: {"username": key.replace(":", "-"), "password": "p"} for key in keys})
     )
     assert user_of(provider, registry) == (wanted and wanted.replace(":", "-"))
+
+
+PARTS = {
+    "its own": ("acme/app", "ghcr.io/acme/app"),
+    "below its own": ("acme/app/web", "ghcr.io/acme/app"),
+    "its owner": ("acme/other", "ghcr.io/acme"),
+    "a longer name": ("acme/apps", "ghcr.io/acme"),
+    "another owner": ("acmee/app", "ghcr.io"),
+}
+
+
+@pytest.mark.parametrize(("repository", "wanted"), PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("whole", [True, False], ids=["and the whole", "parts only"])
+def test_parts(repository: str, wanted: str | None, whole: bool) -> None:
+    """Of podman's keys for parts of a registry, the longest that a repository is below holds, then the whole one."""
+    keys = ["ghcr.io/acme", "ghcr.io/acme/app", *(["ghcr.io"] if whole else [])]
+    provider = in_variable(auths(**{key: {"username": key, "password": "p"} for key in keys}))
+    found = asyncio.run(ChainCredentials(provider).get_repository_credentials("ghcr.io", repository))
+    assert (found and found.username) == (wanted if wanted in keys else None)
 
 
 # --- entries

@@ -276,6 +276,9 @@ def test_a_wait_beyond_the_calendar() -> None:
     assert error.retry_after == 9999999999
     assert answer(429, body("", "retry-after: " + "9" * 12 + "h")).retry_after == pytest.approx(3.6e15)
     assert vars(answer(429, body("", "retry-after: " + "9" * 12 + "h")))["reset_at"] is None
+    for digits in (11, 100, 4000):
+        assert (answer(429, retry_after="9" * digits).retry_after or 0) >= 9999999999
+    assert (answer(429, body("", "retry-after: " + "9" * 90 + "s")).retry_after or 0) >= 9999999999
 
 
 @settings(deadline=None)

@@ -17,7 +17,9 @@ from client.scripted import scripted
 from ghcr_client.auth import Anonymous
 from ghcr_client.client import GhcrClient
 from ghcr_client.errors import ConfigError, ProtocolError, SimulationError
+from ghcr_client.hosts import REST
 from ghcr_client.simulation import GROUP, Simulation, open_simulation
+from ghcr_client.wire import agent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 SECRET = "hunter2-is-secret"
 
 GOOD = """
-    def open(*, mode, path):
-        return Sim(mode, path)
+    def open(*, mode, path, upstream):
+        return Sim(mode, path, upstream)
 """
 
 
@@ -36,8 +38,8 @@ def sim(start: str = 'return {"ghcr.io": "http://127.0.0.1:4711"}', stop: str = 
 CALLS = []
 
 class Sim:
-    def __init__(self, mode, path):
-        CALLS.append((mode, path))
+    def __init__(self, mode, path, upstream):
+        CALLS.append((mode, path, upstream))
 
     async def start(self):
 {indent(dedent(start), " " * 8)}
@@ -51,6 +53,7 @@ class Sim:
 @pytest.fixture(autouse=True)
 def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No distribution is installed but those of the test: beside them only the standard library is on the path."""
+    agent()  # it is in the metadata of a distribution, and read once
     library = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     beside = [one for one in sys.path if one.startswith(tuple(library)) and "-packages" not in one]
     monkeypatch.setattr(sys, "path", [str(tmp_path), *beside])
@@ -98,10 +101,10 @@ def test_off_asks_nobody(install: Callable[..., None]) -> None:
 
 @pytest.mark.parametrize("mode", ["record", "replay"])
 def test_a_simulation(install: Callable[..., None], mode: str) -> None:
-    """The one that is installed is given mode and path, is started, and is told at the end how it went."""
+    """The one that is installed is given mode, path and registry, is started, and is told at the end how it went."""
     install(sim() + dedent(GOOD))
     simulation = opened(mode)
-    assert calls() == [(mode, Path("app.json"))]
+    assert calls() == [(mode, Path("app.json"), "https://ghcr.io")]
     assert isinstance(simulation, Simulation)
 
     async def run() -> dict[str, str]:
@@ -151,9 +154,14 @@ def test_no_such_mode() -> None:
         pytest.param("", "open", "AttributeError", id="no factory"),
         pytest.param("open = 3", "open", "TypeError", id="factory is none"),
         pytest.param("def open(): pass", "open", "TypeError", id="takes nothing"),
-        pytest.param(f"def open(mode, path): raise OSError('{SECRET}')", "open", "OSError", id="at call"),
         pytest.param(
-            "def open(mode, path): pass", "open", "NoneType has no start and stop", id="no simulation"
+            f"def open(mode, path, upstream): raise OSError('{SECRET}')", "open", "OSError", id="at call"
+        ),
+        pytest.param(
+            "def open(mode, path, upstream): pass",
+            "open",
+            "NoneType has no start and stop",
+            id="no simulation",
         ),
     ],
 )
@@ -286,7 +294,7 @@ def test_a_client_that_is_simulated(install: Callable[..., None], mode: str, fai
             asyncio.run(main())
     else:
         asyncio.run(main())
-    assert calls() == [(mode, Path("app.json")), failed]
+    assert calls() == [(mode, Path("app.json"), "https://ghcr.io"), failed]
 
 
 def test_a_client_whose_simulator_does_not_start(install: Callable[..., None]) -> None:
@@ -308,3 +316,82 @@ def test_a_client_without_a_cassette() -> None:
     """A mode without a path is an error at once."""
     with pytest.raises(ConfigError, match="GHCR_SIMULATION_PATH"):
         GhcrClient(simulation="replay")
+
+
+def test_a_simulators_own_words(install: Callable[..., None]) -> None:
+    """Of an error that the simulator itself defines, the words are told, and what looks like a token is masked."""
+    token = "ghp_" + "Q" * 36
+    source = dedent(GOOD) + f"class Bad(Exception): pass\nWORDS = 'a.jsonl: no cassette {token}'\n"
+    install(source + sim("raise Bad(WORDS)", "raise Bad(WORDS)"))
+    simulation = opened()
+    with pytest.raises(SimulationError, match=r"does not start: Bad: a\.jsonl: no cassette \*\*\*$"):
+        asyncio.run(simulation.start())
+    with pytest.raises(SimulationError, match=r"does not stop well: Bad: a\.jsonl: no cassette"):
+        asyncio.run(simulation.stop(failed=False))
+
+
+@pytest.mark.parametrize("mode", ["record", "replay"])
+def test_a_client_of_another_registry(install: Callable[..., None], mode: str) -> None:
+    """Where nobody stands in for the settings' registry, the client does not open, and asks nobody."""
+
+    async def main() -> None:
+        async with scripted(tags) as here, scripted(tags) as real:
+            install(sim(f'return {{"ghcr.io": "{here.url}"}}') + dedent(GOOD))
+            client = GhcrClient(registry=real.url, simulation=mode, simulation_path="app.json")
+            with pytest.raises(
+                SimulationError, match=rf"registry is {real.host}, and the cassette is of ghcr\.io"
+            ):
+                async with client:
+                    raise AssertionError
+            assert calls() == [(mode, Path("app.json"), real.url), True]
+            assert not real.asked
+            assert not here.asked
+
+    asyncio.run(main())
+
+
+def test_a_replay_asks_nobody_else(install: Callable[..., None]) -> None:
+    """Other registries, GitHub's API and places that an answer sends to are neither asked nor looked up."""
+
+    async def main() -> None:
+        async with scripted(tags) as real:
+
+            async def sends_on(_: web.Request) -> web.Response:
+                raise web.HTTPTemporaryRedirect(f"{real.url}/elsewhere")
+
+            async with scripted(sends_on) as here:
+                install(sim(f'return {{"ghcr.io": "{here.url}"}}') + dedent(GOOD))
+                client = GhcrClient(
+                    simulation="replay", simulation_path="app.json", credentials=Anonymous(), plain_http=True
+                )
+                async with client:
+                    for name in (f"{real.host}/acme/app", "acme/app", "no-such.invalid/acme/app"):
+                        with pytest.raises(
+                            SimulationError, match=r"nothing is sent in a replay: .* of ghcr\.io$"
+                        ):
+                            await client.list_tags(name)
+                    with pytest.raises(SimulationError, match=r"api\.github\.com was to be asked"):
+                        client._transport.base(REST)
+                assert not real.asked
+                assert len(here.asked) == 1
+
+    asyncio.run(main())
+
+
+def test_a_registry_under_another_name(install: Callable[..., None]) -> None:
+    """Who stands in for the place of a registry stands in for its name: `docker.io` is at `registry-1.docker.io`."""
+
+    async def main() -> None:
+        async with scripted(tags) as here:
+            install(sim(f'return {{"registry-1.docker.io": "{here.url}"}}') + dedent(GOOD))
+            client = GhcrClient(
+                registry="docker.io",
+                simulation="replay",
+                simulation_path="app.json",
+                credentials=Anonymous(),
+            )
+            async with client:
+                assert await client.list_tags("acme/app") == ["v1"]
+
+    asyncio.run(main())
+    assert calls()[0] == ("replay", Path("app.json"), "https://registry-1.docker.io")

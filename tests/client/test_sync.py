@@ -248,6 +248,28 @@ def test_it_runs_in_the_callers_context(fake_ghcr: Peer) -> None:
         assert client.run(look()) == "caller"
 
 
+def test_what_is_no_coroutine(fake_ghcr: Peer) -> None:
+    """What cannot run is a TypeError that says so, open or closed, and the client goes on."""
+    assert fake_ghcr.simulator is not None
+    fake_ghcr.simulator.seed(f"{REF}:v1")
+    with opened(fake_ghcr) as client:
+        for work in (5, None, client.run, client.list_tags(REF)):
+            with pytest.raises(TypeError, match=r"run wants a coroutine, such as .*, and got"):
+                client.run(work)  # type: ignore[arg-type]
+        assert client.list_tags(REF) == ["v1"]
+    with pytest.raises(TypeError, match="run wants a coroutine"):
+        client.run(5)  # type: ignore[arg-type]
+
+
+def test_work_that_cannot_begin() -> None:
+    """Whatever fails in the loop before the work is a task is raised in the thread that waits."""
+    background = Background(Resource())
+    with pytest.raises(TypeError, match="coroutine"):
+        background.run(5)  # type: ignore[arg-type]
+    assert not background._jobs
+    background.close()
+
+
 # --- content, and whose thread reads it
 
 

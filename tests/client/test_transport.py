@@ -676,6 +676,40 @@ def test_proxies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> N
     assert asyncio.run(main()) == ([] if way == "no proxy" else ["CONNECT registry.example:443 HTTP/1.1"])
 
 
+# --- one loop, opened once
+
+
+def test_opened_twice() -> None:
+    """An open client is not opened a second time, and stays as it is; closed, it can be opened again."""
+
+    async def story(here: Scripted, transport: Transport) -> bytes:
+        with pytest.raises(ConfigError, match="open already"):
+            await transport.__aenter__()
+        await transport.ask(call(here))
+        await transport.__aexit__()
+        async with transport:
+            return (await transport.ask(call(here))).body
+
+    assert told(fine, story) == b"ok"
+
+
+def test_another_loop() -> None:
+    """A client that is open in one loop is refused in another one, where it would wait for what never comes."""
+
+    async def story(here: Scripted, transport: Transport) -> bytes:
+        async def elsewhere() -> None:
+            with pytest.raises(ConfigError, match="belongs to the loop in which it was opened"):
+                await transport.ask(call(here))
+            with pytest.raises(ConfigError, match="belongs to the loop in which it was opened"):
+                await transport.open(call(here)).__aenter__()
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+        assert not here.asked
+        return (await transport.ask(call(here))).body
+
+    assert told(fine, story) == b"ok"
+
+
 # --- who stands in
 
 

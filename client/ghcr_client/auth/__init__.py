@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ChainCredentials,
         CredentialProvider,
         EnvironmentCredentials,
+        RepositoryCredentials,
         StaticCredentials,
     )
     from ghcr_client.auth.scopes import delete, merge_scopes, pull, push
@@ -39,6 +40,7 @@ __all__ = [
     "EnvironmentCredentials",
     "GitHubCliCredentials",
     "Host",
+    "RepositoryCredentials",
     "StaticCredentials",
     "Token",
     "TokenCache",
@@ -68,6 +70,7 @@ _HOMES = {
     "EnvironmentCredentials": "providers",
     "GitHubCliCredentials": "githubcli",
     "Host": "authorizer",
+    "RepositoryCredentials": "providers",
     "StaticCredentials": "providers",
     "Token": "tokens",
     "TokenCache": "tokens",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ghcr_client.auth.challenge import choose, parse_challenges
 from ghcr_client.auth.credentials import basic_authorization, direct_bearer, plain_bearer
 from ghcr_client.auth.fetching import fetch_token, validate_realm
+from ghcr_client.auth.providers import RepositoryCredentials, credentials_of
 from ghcr_client.auth.tokens import TokenCache, token_key
 from ghcr_client.hosts import REST
 from ghcr_client.recent import remember
@@ -49,8 +50,7 @@ class Host:
         lock: Held by the first request to it, so that others need not find out the same.
         challenge: What it demands, or None.
         direct: Whether tokens go to it without being fetched.
-        credentials: Who we are to it, once that was looked up.
-        looked_up: Whether it was.
+        credentials: Who we are to it, by repository, once that was looked up; by None for what is about none.
         keys: Scopes → the key of their token, for as many as tokens are kept.
         sent: Scopes → the token that was last sent for them, and its key; for as many.
         renewing: Held while a refusal is dealt with, so that others need not deal with the same.
@@ -60,8 +60,7 @@ class Host:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     challenge: Challenge | None = None
     direct: bool = False
-    credentials: Credentials | None = None
-    looked_up: bool = False
+    credentials: dict[str | None, Credentials | None] = field(default_factory=dict)
     keys: dict[tuple[str, ...], TokenKey] = field(default_factory=dict)
     sent: dict[tuple[str, ...], tuple[TokenKey, Token]] = field(default_factory=dict)
     renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -126,10 +125,10 @@ class Authorizer:
             return None if someone is None else f"Bearer {plain_bearer(someone)}"
         host = self.host(registry)
         if host.direct:
-            return f"Bearer {direct_bearer(await self.credentials(registry))}"
+            return f"Bearer {direct_bearer(await self.credentials(registry, scopes))}"
         if host.challenge is None:
             return None
-        credentials = await self.credentials(registry)
+        credentials = await self.credentials(registry, scopes)
         if host.challenge.scheme == "basic":
             return None if credentials is None else basic_authorization(credentials)
         key = host.keys.get(scopes)
@@ -169,19 +168,23 @@ class Authorizer:
             if host.challenge is None:
                 return False
             if was_direct or sent is None:
-                return host.challenge.scheme != "basic" or await self.credentials(registry) is not None
+                return (
+                    host.challenge.scheme != "basic" or await self.credentials(registry, scopes) is not None
+                )
             if sent != self._sent(host, scopes):
                 return True  # somebody else was refused the same, and has dealt with it
             kept = host.sent.pop(scopes, None)
             if kept is not None:
                 self._cache.invalidate(*kept)
-            is_new = host.credentials is not None and await self._look_again(registry, host)
+            somebody = host.credentials.get(self._part(scopes)) is not None
+            is_new = somebody and await self._look_again(registry, host, scopes)
             return is_new or kept is not None
 
     def _sent(self, host: Host, scopes: tuple[str, ...]) -> str | None:
         """What `header` said last for these scopes, if it holds still."""
         if host.challenge is not None and host.challenge.scheme == "basic":
-            return None if host.credentials is None else basic_authorization(host.credentials)
+            someone = host.credentials.get(self._part(scopes))
+            return None if someone is None else basic_authorization(someone)
         kept = host.sent.get(scopes)
         return None if kept is None else _bearer(kept[1])
 
@@ -193,24 +196,28 @@ class Authorizer:
         self._cache.invalidate(*kept)
         return True
 
-    async def _look_again(self, registry: str, host: Host) -> bool:
+    async def _look_again(self, registry: str, host: Host, scopes: tuple[str, ...]) -> bool:
         """Ask the provider anew: a helper's or a workflow's token may have changed. Whether it has."""
         await self._provider.invalidate(registry)
-        credentials = await self._provider.get_credentials(registry)
-        if credentials == host.credentials:
+        part = self._part(scopes)
+        credentials = await credentials_of(self._provider, registry, part)
+        if credentials == host.credentials.get(part):
             return False
-        host.credentials = credentials
+        host.credentials = {part: credentials}
         host.keys.clear()
         host.sent.clear()
         return True
 
-    async def credentials(self, registry: str) -> Credentials | None:
-        """Who we are to a registry; looked up once."""
-        host = self.host(registry)
-        if not host.looked_up:
-            host.credentials = await self._provider.get_credentials(registry)
-            host.looked_up = True
-        return host.credentials
+    async def credentials(self, registry: str, scopes: tuple[str, ...] = ()) -> Credentials | None:
+        """Who we are to a registry, for the repository of some scopes; looked up once."""
+        host, part = self.host(registry), self._part(scopes)
+        if part not in host.credentials:
+            remember(host.credentials, part, await credentials_of(self._provider, registry, part))
+        return host.credentials[part]
+
+    def _part(self, scopes: tuple[str, ...]) -> str | None:
+        """The repository that some scopes are about, if who gives credentials tells repositories apart."""
+        return _repository(scopes) if isinstance(self._provider, RepositoryCredentials) else None
 
     async def _fetch_token(
         self, registry: str, challenge: Challenge, scopes: tuple[str, ...], credentials: Credentials | None
@@ -228,6 +235,13 @@ class Authorizer:
         )
         self._metrics.token_refreshed()
         return token
+
+
+def _repository(scopes: tuple[str, ...]) -> str | None:
+    """The repository that scopes are about: the one that is written to, where a mount reads from another."""
+    named = [each.split(":") for each in scopes if each.startswith("repository:")]
+    written = [each for each in named if "push" in each[-1]]
+    return next((each[1] for each in [*written, *named]), None)
 
 
 def _bearer(token: Token) -> str:

@@ -27,8 +27,8 @@ from ghcr_client.auth.loginfiles import (
     Loaded,
     Place,
     entry_credentials,
+    entry_of,
     helper_of,
-    key_of,
     parsed,
     read_all,
     usual_paths,
@@ -94,11 +94,22 @@ class DockerConfigCredentials:
         Raises:
             ConfigError: A source that was looked at is damaged or unreadable, or a helper is missing or fails.
         """
+        return await self._first(registry, None)
+
+    async def get_repository_credentials(self, registry: str, repository: str) -> Credentials | None:
+        """What the first source has for a repository: podman's entry for the longest part of its name.
+
+        Raises:
+            ConfigError: A source that was looked at is damaged or unreadable, or a helper is missing or fails.
+        """
+        return await self._first(registry, repository)
+
+    async def _first(self, registry: str, repository: str | None) -> Credentials | None:
         registry = canonical_registry(registry)
         for loaded in await self._load():
             if isinstance(loaded, ConfigError):
                 raise loaded
-            if found := await self._look(loaded, registry):
+            if found := await self._look(loaded, registry, repository):
                 return found
         return None
 
@@ -128,14 +139,14 @@ class DockerConfigCredentials:
         for path in dict.fromkeys(paths):
             yield Place(f"the file {shown(str(path))}", path)
 
-    async def _look(self, loaded: Loaded, registry: str) -> Credentials | None:
+    async def _look(self, loaded: Loaded, registry: str, repository: str | None) -> Credentials | None:
         """The helper's answer, else the entry of the file."""
         if helper := helper_of(loaded.config, registry):
             ask = partial(self._ask, loaded.name, helper, registry)
             if found := await loaded.answers.get((helper, registry), ask):
                 return found
         auths = loaded.config.auths or {}
-        key = key_of(auths, registry, parts=True)
+        key = entry_of(auths, registry, repository)
         entry = auths[key] if key is not None else None
         return None if entry is None else entry_credentials(entry, loaded.name, registry)
 

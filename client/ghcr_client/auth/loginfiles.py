@@ -1,8 +1,8 @@
 """The files that `docker login` and `podman login` leave: where they are, what is in them, which entry is about whom.
 
-A key is a host, `host:port`, or `https://host/v1/`. podman's keys for a part of a registry (`ghcr.io/acme/app`) cannot
-be told apart here, where a registry is all that is known: one is used where it is the registry's only key, and where
-there are several, none is. No error shows what is in a file. It runs no program. Sources: docker's `config.json`;
+A key is a host, `host:port`, or `https://host/v1/`, or podman's for a part of a registry (`ghcr.io/acme/app`): of those
+the longest holds that a repository is below. Where no repository is known, a part is used if it is the registry's only
+key. No error shows what is in a file. It runs no program. Sources: docker's `config.json`;
 podman's `containers-auth.json(5)`.
 """
 
@@ -31,6 +31,7 @@ __all__ = [
     "Loaded",
     "Place",
     "entry_credentials",
+    "entry_of",
     "helper_of",
     "key_of",
     "parsed",
@@ -189,15 +190,24 @@ def _split(key: str) -> tuple[str, str]:
     return canonical_registry(host), path.strip("/")
 
 
-def key_of(keys: Iterable[str], registry: str, *, parts: bool = False) -> str | None:
-    """The key that is about a registry: the plain name, else another form, else the only part if these count."""
-    about = {key: path for key in keys for host, path in [_split(key)] if host == registry}
-    if registry in about:
-        return registry
-    whole = [key for key, path in about.items() if path in _WHOLE]
-    if whole or not parts:
-        return next(iter(whole), None)
-    return next(iter(about)) if len(about) == 1 else None
+def _about(keys: Iterable[str], registry: str) -> dict[str, str]:
+    """The keys that are about a registry or a part of it, and which part."""
+    return {key: path for key in keys for host, path in [_split(key)] if host == registry}
+
+
+def key_of(keys: Iterable[str], registry: str) -> str | None:
+    """The key that is about a registry as a whole: the plain name, else another form."""
+    about = _about(keys, registry)
+    return registry if registry in about else next((key for key in about if about[key] in _WHOLE), None)
+
+
+def entry_of(keys: Iterable[str], registry: str, repository: str | None) -> str | None:
+    """The key of the entry for a repository, or for a registry where none is known."""
+    about = _about(keys, registry)
+    if repository is None:
+        return key_of(keys, registry) or (next(iter(about)) if len(about) == 1 else None)
+    parts = [key for key, path in about.items() if f"{repository}/".startswith(f"{path}/")]
+    return max(parts, key=lambda key: len(about[key]), default=key_of(keys, registry))
 
 
 def helper_of(config: Config, registry: str) -> str:

@@ -23,7 +23,9 @@ __all__ = [
     "ChainCredentials",
     "CredentialProvider",
     "EnvironmentCredentials",
+    "RepositoryCredentials",
     "StaticCredentials",
+    "credentials_of",
 ]
 
 _PAIRS = (("GHCR_USERNAME", "GHCR_TOKEN"), ("GITHUB_ACTOR", "GITHUB_TOKEN"))
@@ -52,6 +54,46 @@ class CredentialProvider(Protocol):
         Args:
             registry: Host and, where there is one, port.
         """
+
+
+@runtime_checkable
+class RepositoryCredentials(Protocol):
+    """What a provider has, too, whose credentials may be for a part of a registry."""
+
+    async def get_repository_credentials(self, registry: str, repository: str) -> Credentials | None:
+        """The credentials for a repository; otherwise as `CredentialProvider.get_credentials`.
+
+        Args:
+            registry: Host and, where there is one, port.
+            repository: Such as `acme/app`.
+
+        Returns:
+            They, or None where it has none for this repository.
+
+        Raises:
+            ConfigError: Where they come from cannot be used.
+        """
+
+
+async def credentials_of(
+    provider: CredentialProvider, registry: str, repository: str | None
+) -> Credentials | None:
+    """What a provider has for a repository, or for a registry where it tells no more apart.
+
+    Args:
+        provider: Whom to ask.
+        registry: Host and, where there is one, port.
+        repository: Such as `acme/app`; None where it is about no repository.
+
+    Returns:
+        They, or None where it has none.
+
+    Raises:
+        ConfigError: The provider cannot be used.
+    """
+    if repository is not None and isinstance(provider, RepositoryCredentials):
+        return await provider.get_repository_credentials(registry, repository)
+    return await provider.get_credentials(registry)
 
 
 class Anonymous:
@@ -160,8 +202,19 @@ class ChainCredentials:
         Raises:
             ConfigError: A provider that was asked cannot be used.
         """
+        return await self._first(registry, None)
+
+    async def get_repository_credentials(self, registry: str, repository: str) -> Credentials | None:
+        """The first credentials that a provider has for a repository.
+
+        Raises:
+            ConfigError: A provider that was asked cannot be used.
+        """
+        return await self._first(registry, repository)
+
+    async def _first(self, registry: str, repository: str | None) -> Credentials | None:
         for provider in self._providers:
-            if found := await provider.get_credentials(registry):
+            if found := await credentials_of(provider, registry, repository):
                 return found
         return None
 

@@ -17,6 +17,7 @@ import click
 from ghcr_client.cli import blobs, changing, checking, moving, reading
 from ghcr_client.cli.exits import MEANINGS, Closed, Exit, Stopped, error_document, error_line, exit_code
 from ghcr_client.cli.options import Group, Options
+from ghcr_client.cli.streams import replace_closed
 from ghcr_client.errors import GhcrError
 
 __all__ = ["cli", "main"]
@@ -54,6 +55,7 @@ def main() -> None:
     if isinstance(getattr(sys.stdout, "buffer", None), io.RawIOBase):
         # PYTHONUNBUFFERED: what a write does not take at once would be lost without a word.
         sys.stdout = open(sys.stdout.fileno(), "w", encoding=sys.stdout.encoding, closefd=False)  # noqa: SIM115
+    replace_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -87,8 +89,9 @@ def _tell(error: BaseException, *, as_json: bool) -> None:
     with contextlib.suppress(OSError):
         if as_json:
             click.echo(json.dumps(error_document(error), indent=2))
-        else:
-            click.echo(error_line(error), err=True)
+            return
+    with contextlib.suppress(OSError):
+        click.echo(error_line(error), err=True)
 
 
 def _wants_json(words: list[str]) -> bool:

@@ -8,6 +8,7 @@ import click
 
 from ghcr_client.cli.exits import Exit
 from ghcr_client.cli.options import Command
+from ghcr_client.errors import ConfigError
 
 if TYPE_CHECKING:
     from ghcr_client.cli.options import Options
@@ -52,6 +53,9 @@ def health(options: Options, host: str | None) -> None:
 
     from ghcr_client.cli.running import run  # noqa: PLC0415 - the same
 
+    if host is not None:
+        _check_name(host)
+
     async def work(client: GhcrClient) -> Health:
         return await client.health_check(host)
 
@@ -71,6 +75,16 @@ def health(options: Options, host: str | None) -> None:
     options.output.result(asdict(found), lines)
     if not found.ok:
         raise click.exceptions.Exit(Exit.ERROR)
+
+
+def _check_name(host: str) -> None:
+    """Refuse what is no registry's name before anybody is asked."""
+    from ghcr_client.auth.credentials import checked_registry  # noqa: PLC0415 - the same
+
+    try:
+        checked_registry(host)
+    except ConfigError as error:
+        raise click.UsageError(f"{error}; a URL is for --registry") from None
 
 
 COMMANDS = (login_check, health)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ghcr_client.auth import DockerConfigCredentials, EnvironmentCredentials, StaticCredentials
+from ghcr_client.auth.providers import credentials_of
 from ghcr_client.calls import Call
 from ghcr_client.cli.exits import Exit
 from ghcr_client.client import GhcrClient
@@ -56,7 +57,7 @@ class Checking(GhcrClient):
         """
         where = None if repository is None else self.ref(repository)
         registry = self.config.default_registry if where is None else where.registry
-        source, who = await self._who(registry)
+        source, who = await self._who(registry, None if where is None else where.repository)
         await self._transport.ask(Call(operation="ping", method="GET", registry=registry, target="/v2/"))
         found = {
             "registry": registry,
@@ -70,10 +71,10 @@ class Checking(GhcrClient):
             found["repository"] = where.name
         return found
 
-    async def _who(self, registry: str) -> tuple[str, Credentials]:
+    async def _who(self, registry: str, repository: str | None) -> tuple[str, Credentials]:
         """From where it is known who we are, and who that is."""
         for source, provider in _places(self.config):
-            if found := await provider.get_credentials(registry):
+            if found := await credentials_of(provider, registry, repository):
                 return source, found
         raise NoLogin(
             f"there are no credentials for {registry}: set GHCR_TOKEN, give --token-stdin, or log in with docker or "

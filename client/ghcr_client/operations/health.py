@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_client.auth.credentials import checked_registry
 from ghcr_client.calls import Call
 from ghcr_client.errors import Denied, GhcrError, Unauthorized
 from ghcr_client.masking import shown
@@ -52,7 +53,7 @@ class HealthOperations(Base):
         A registry that lets nobody in without credentials is well when it says so to somebody who has none.
 
         Args:
-            registry: Its name; the settings' one by default.
+            registry: Its name, which is no URL; the settings' one by default.
 
         Returns:
             How it is.
@@ -61,28 +62,29 @@ class HealthOperations(Base):
             health = await client.health_check()
             health.ok  # True
         """
-        registry = (registry or self.config.default_registry).lower()
         clock, limiter = self._transport.clock, self._transport.limiter
         began, error = clock.monotonic(), None
-        with span("health_check", registry=registry):
+        name = shown(str(registry or self.config.default_registry), 100)
+        with span("health_check", registry=name):
             try:
+                name = checked_registry(registry) if registry else self.config.default_registry
                 await self._transport.ask(
-                    Call(operation="ping", method="GET", registry=registry, target="/v2/", retry=False)
+                    Call(operation="ping", method="GET", registry=name, target="/v2/", retry=False)
                 )
             except asyncio.CancelledError:
                 raise
             except (Unauthorized, Denied) as failure:
                 # To say so to nobody is the answer of a registry that is well.
-                error = None if await self._transport.is_anonymous(registry) else str(failure)
+                error = None if await self._transport.is_anonymous(name) else str(failure)
             except GhcrError as failure:
                 error = str(failure)
             except Exception as failure:  # noqa: BLE001 - a check that fails is an answer, whatever failed
                 error = f"{type(failure).__name__}: {shown(str(failure))}"
         return Health(
-            registry=registry,
+            registry=name,
             ok=error is None,
             latency=None if error else clock.monotonic() - began,
-            reads=limiter.state(registry, "read"),
-            writes=limiter.state(registry, "write"),
+            reads=limiter.state(name, "read"),
+            writes=limiter.state(name, "write"),
             error=error,
         )

@@ -217,10 +217,9 @@ def test_a_push_of_ours_replays_to_others_and_theirs_to_us(stage, record, image,
         played.assert_ok()
 
 
-def test_it_records_and_replays_by_itself(ghcr, tmp_path, monkeypatch):
+def test_it_records_and_replays_by_itself(ghcr, tmp_path):
     """`simulation="record"`, then `"replay"` with nothing there: no door is opened by hand."""
     ghcr.seed("acme/app:v1", visibility="public")
-    monkeypatch.setenv("GHCR_SIM_UPSTREAM", ghcr.url)
     path = tmp_path / "own.jsonl"
 
     async def pull(mode):

@@ -113,12 +113,12 @@ def test_the_client_records_by_itself(home, ghcr, monkeypatch):
     """What the page says of a test: the client makes the cassette when it is closed."""
     assert 'GhcrClient(simulation="record", simulation_path="pull.jsonl")' in page()
     ghcr.seed("me/app:v1", visibility="public")
-    monkeypatch.setenv("GHCR_SIM_UPSTREAM", ghcr.url)
+    monkeypatch.setenv("GHCR_REGISTRY", ghcr.url)
     monkeypatch.chdir(home.root)
 
     async def pull():
         async with GhcrClient(simulation="record", simulation_path="pull.jsonl") as client:
-            await client.pull_manifest(f"{ghcr.host}/me/app:v1")
+            await client.pull_manifest("me/app:v1")
 
     asyncio.run(pull())
     assert "manifest.get" in {each.operation for each in load(home.path("pull.jsonl")).exchanges}

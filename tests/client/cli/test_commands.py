@@ -312,6 +312,18 @@ def test_health(told: Callable[..., Told], fake_ghcr: Peer) -> None:
     assert found["error"]
 
 
+@pytest.mark.parametrize("host", ["http://127.0.0.1:1", "ftp://x", "bad host", "ghcr.io/acme"])
+def test_health_of_what_is_no_name(told: Callable[..., Told], fake_ghcr: Peer, host: str) -> None:
+    """What is no registry's name is wrong usage, which says what to write, and nobody is asked."""
+    assert fake_ghcr.simulator is not None
+    status, _, err = told("health", host, peer=fake_ghcr)
+    assert status == 2
+    assert (
+        f"{host!r} is not a registry: write host or host:port, such as ghcr.io; a URL is for --registry"
+        in err
+    )
+
+
 def test_referrers(told: Callable[..., Told], registry: Peer, repository: str, tmp_path: Path) -> None:
     """What is about an image is listed with its type, all of it or by type: on every registry."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from client.helping import client_for
@@ -143,3 +143,14 @@ def test_what_is_known_of_limits(fake_ghcr: Peer, repository: str) -> None:
     health = with_client(fake_ghcr, story)
     assert (health.ok, health.reads.limit, health.reads.period) == (True, 44_000, 60)
     assert health.writes.limit is None
+
+
+@pytest.mark.parametrize(
+    "registry", [5, b"ghcr.io", "http://127.0.0.1:1", "a b", "[::1", "127.0.0.1:99999", "\ud800"]
+)
+def test_what_is_no_registry(fake_ghcr: Peer, registry: Any) -> None:
+    """What is no registry's name is an answer, too, and no exception."""
+    health = with_client(fake_ghcr, lambda client: client.health_check(registry))
+    assert not health.ok
+    assert health.error
+    assert isinstance(health.registry, str)
