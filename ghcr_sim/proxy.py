@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Self, cast
 
 from ghcr_sim.bulk import tune_allocator
+from ghcr_sim.connections import Connections
 from ghcr_sim.errors import ServeError
 from ghcr_sim.http1 import Http1Server
 from ghcr_sim.serve import stop_accepting
@@ -28,6 +29,9 @@ __all__ = ["Proxy"]
 
 _HEAD_LIMIT = 16 * 1024
 _HEAD_SECONDS = 10.0
+_GRACE = 0.1
+"""Seconds that requests under way may take when it closes."""
+
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
 
 
@@ -48,6 +52,7 @@ class Proxy:
         self, handler: Handler, authority: Authority, hosts: frozenset[str], *, port: int = 0
     ) -> None:
         self._http1: Http1Server | None = None
+        self._connections = Connections()
         self._handler = handler
         self._authority = authority
         self._hosts = hosts
@@ -79,7 +84,8 @@ class Proxy:
         assert self._listener is not None
         assert self._http1 is not None
         await stop_accepting(self._listener)
-        await self._http1.close(0.1)
+        await self._http1.close(_GRACE)
+        await self._connections.cut_off(_GRACE)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._listener.wait_closed()
@@ -101,20 +107,14 @@ class Proxy:
         self.refused.append(host)
         return False
 
-    async def take_over(self, transport: asyncio.Transport, host: str) -> None:
+    def accepted(self, transport: asyncio.Transport) -> None:
+        """Take note of a connection."""
+        self._connections.add(transport)
+
+    def take_over(self, transport: asyncio.Transport, host: str) -> None:
         """Speak TLS as a host, and hand the connection to the HTTP server."""
         assert self._http1 is not None
-        loop = asyncio.get_running_loop()
-        protocol = self._http1()
-        try:
-            secured = await loop.start_tls(transport, protocol, self._context(host), server_side=True)
-        except OSError:
-            transport.abort()
-            return
-        if secured is None:
-            transport.abort()
-            return
-        protocol.connection_made(secured)
+        self._connections.begin_tls(transport, self._context(host), self._http1())
 
 
 class _Connect(asyncio.Protocol):
@@ -129,11 +129,11 @@ class _Connect(asyncio.Protocol):
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head, but not for ever."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
+        self._proxy.accepted(self._transport)
         self._watch = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -163,7 +163,7 @@ class _Connect(asyncio.Protocol):
             self._transport.close()
             return
         self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._task = asyncio.ensure_future(self._proxy.take_over(self._transport, host))
+        self._proxy.take_over(self._transport, host)
 
 
 def _refusal(host: str) -> bytes:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -138,6 +141,40 @@ def test_who_says_nothing_is_cut_off(authority, monkeypatch) -> None:
                 writer.close()
 
     assert asyncio.run(play()) == b""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_its_end_closes_every_socket(authority, loop) -> None:
+    """Whether a client is idle, in its handshake, has said half of its head, or nothing."""
+    context = authority.client_context()
+
+    def sockets():
+        links = (os.path.realpath(each) for each in Path("/proc/self/fd").glob("*"))
+        return sum("socket:" in each for each in links)
+
+    def connect(port, said, *, whole):
+        sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        sock.sendall(said)
+        if said.endswith(b"\r\n\r\n"):
+            sock.recv(100)
+        return context.wrap_socket(sock, server_hostname="ghcr.io") if whole else sock
+
+    async def play():
+        before = sockets()
+        said = b"CONNECT ghcr.io:443 HTTP/1.1\r\n\r\n"
+        async with Proxy(handler, authority, frozenset({"ghcr.io"})) as proxy:
+            wanted = ((said, True), (said, False), (said[:9], False), (b"", False))
+            clients = [
+                await asyncio.to_thread(connect, proxy.port, said, whole=whole) for said, whole in wanted
+            ]
+            await asyncio.sleep(0.05)
+        left = sockets() - before - len(clients)
+        for each in clients:
+            each.close()
+        return left
+
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        assert runner.run(play()) == 0
 
 
 def test_a_port_that_is_taken_is_named(authority) -> None:

@@ -248,3 +248,21 @@ def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     assert [name for name in os.environ if name.lower() in {"https_proxy", "all_proxy", "http_proxy"}] == []
     assert os.environ["NO_PROXY"] == "*"
     assert by_urllib(PING) == 401
+
+
+def test_a_client_that_goes_on_leaves_no_socket_of_ours(user) -> None:
+    """A session of a module, kept alive, is no warning at the end of the run."""
+    done = user(
+        """
+        import pytest, requests
+
+        KEPT = requests.Session()
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            KEPT.get("https://ghcr.io/v2/")
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=1)
+    assert done.ret == 0
