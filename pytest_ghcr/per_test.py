@@ -251,6 +251,11 @@ class PerTest:
             )
         return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
 
+    def settle(self) -> None:
+        """Do what can be done only when all fixtures have ended, those that were there before ours, too."""
+        if self.takeover is not None:
+            self.takeover.settle()
+
     def _left(self) -> list[str]:
         """What is left, in words."""
         left = [] if self.takeover is None else self.takeover.residue()

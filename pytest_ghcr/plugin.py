@@ -137,6 +137,7 @@ def pytest_runtest_makereport(
 
             report.ghcr_story = story_of(test, report)  # type: ignore[attr-defined]
         if call.when == "teardown":
+            test.settle()
             del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
     elif call.excinfo is not None and _is_of_scope(call.excinfo, report):
         report.sections.append(("ghcr", _SCOPE))

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_ghcr.patches import Patches, patch_libraries
+from pytest_ghcr.proxies import Proxies
 from pytest_ghcr.trust import trust_in
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ HOSTS = ("ghcr.io", "pkg-containers.githubusercontent.com", "api.github.com")
 """The names that are taken over."""
 
 HTTPS = 443
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _LOOPBACK_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _OURS = "ghcr-sim"
 """What the names of the fake's own threads begin with: they reach the real world, to record it."""
@@ -83,7 +82,7 @@ class Takeover:
         self._trust = trust_in(authority.decode())
         self._patches = Patches()
         self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
-        self._environment: dict[str, str] = {}
+        self._proxies = Proxies()
 
     # -- on and off
 
@@ -95,7 +94,7 @@ class Takeover:
                     "network, so run them in processes (pytest -n auto), or give them ghcr.url"
                 )
             Takeover._active = self
-        self._leave_proxies()
+        self._proxies.leave()
         socket_class = _plain_socket()
         patch = self._patches.set
         patch(socket, "getaddrinfo", self._getaddrinfo)
@@ -115,28 +114,16 @@ class Takeover:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._patches.undo()
-        self._return_proxies()
+        self._proxies.put_back()
         Takeover._active = None
 
     def residue(self) -> list[str]:
         """What was not put back, in words; empty where all was."""
-        return self._patches.left() + [
-            f"os.environ[{name!r}]"
-            for name, value in self._environment.items()
-            if os.environ.get(name) != value
-        ]
+        return self._patches.left() + self._proxies.left()
 
-    def _leave_proxies(self) -> None:
-        """No proxy stands between code and fake."""
-        for name in list(os.environ):
-            if name.lower() in _PROXIES:
-                self._environment[name] = os.environ.pop(name)
-        os.environ["NO_PROXY"] = "*"
-
-    def _return_proxies(self) -> None:
-        if os.environ.get("NO_PROXY") == "*":
-            del os.environ["NO_PROXY"]
-        os.environ.update(self._environment)
+    def settle(self) -> None:
+        """Be called when all fixtures of the test have ended: one of them may have put something of ours back."""
+        self._proxies.settle()
 
     # -- names
 

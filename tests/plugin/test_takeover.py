@@ -266,3 +266,31 @@ def test_a_client_that_goes_on_leaves_no_socket_of_ours(user) -> None:
     )
     done.assert_outcomes(passed=1)
     assert done.ret == 0
+
+
+@pytest.mark.parametrize("before", [None, "x.test"])
+@pytest.mark.parametrize("fixtures", ["monkeypatch, ghcr", "ghcr, monkeypatch"])
+def test_proxies_that_a_test_has_set_are_put_back(user, monkeypatch, before, fixtures) -> None:
+    """Whoever is first to put back what he has found."""
+    names = ("NO_PROXY", "HTTPS_PROXY", "no_proxy")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+        if before is not None:
+            monkeypatch.setenv(name, before)
+    done = user(
+        f"""
+        import os, pytest
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it({fixtures}):
+            for name in {names}:
+                monkeypatch.setenv(name, "y")
+
+        def test_after():
+            assert [os.environ.get(name) for name in {names}] == [{before!r}] * 3
+        """,
+        "-p",
+        "no:randomly",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)
