@@ -33,6 +33,8 @@ _GRACE = 0.1
 """Seconds that requests under way may take when it closes."""
 
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
+_PLAIN = re.compile(rb"[A-Z]+ http://(?:[^/?#@ ]*@)?([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])[:/?# ]")
+"""What a client sends that uses it as a proxy for plain HTTP (RFC 9112, section 3.2.2)."""
 
 
 class Proxy:
@@ -43,19 +45,27 @@ class Proxy:
         authority: Makes their certificates.
         hosts: The hosts.
         port: The port; 0 takes a free one.
+        ports: On which ports they are taken over; None for every one.
 
     Attributes:
         refused: Hosts that were asked for and are not taken over.
     """
 
     def __init__(
-        self, handler: Handler, authority: Authority, hosts: frozenset[str], *, port: int = 0
+        self,
+        handler: Handler,
+        authority: Authority,
+        hosts: frozenset[str],
+        *,
+        port: int = 0,
+        ports: frozenset[int] | None = None,
     ) -> None:
         self._http1: Http1Server | None = None
         self._connections = Connections()
         self._handler = handler
         self._authority = authority
         self._hosts = hosts
+        self._ports = ports
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._listener: asyncio.Server | None = None
         self.port = port
@@ -100,12 +110,20 @@ class Proxy:
         """The protocol for a new connection."""
         return _Connect(self)
 
-    def open(self, host: str) -> bool:
-        """Whether a host is taken over; one that is not is noted."""
-        if host in self._hosts:
-            return True
-        self.refused.append(host)
-        return False
+    def opens(self, host: str, port: int) -> bool:
+        """Whether a host is taken over on a port."""
+        return self._known(host) and (self._ports is None or port in self._ports)
+
+    def refusal_of_plain(self, host: str) -> str:
+        """What to say to who wants a host without TLS."""
+        hint = f": say https://{host}" if self._known(host) else ""
+        return f"http://{host} is not taken over by this proxy{hint}"
+
+    def _known(self, host: str) -> bool:
+        """Whether a host is one of ours; one that is not is noted."""
+        if host not in self._hosts:
+            self.refused.append(host)
+        return host in self._hosts
 
     def accepted(self, transport: asyncio.Transport) -> None:
         """Take note of a connection."""
@@ -152,22 +170,27 @@ class _Connect(asyncio.Protocol):
         if b"\r\n\r\n" not in self._head:
             self._transport.abort()
             return
-        said = _CONNECT.match(self._head)
-        host = (
-            said[1].decode().lower()
-            if said
-            else bytes(self._head[:100]).partition(b"\r\n")[0].decode("latin-1")
-        )
-        if said is None or not self._proxy.open(host):
-            self._transport.write(_refusal(host))
-            self._transport.close()
-            return
-        self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._proxy.take_over(self._transport, host)
+        self._answer(self._transport, bytes(self._head))
+
+    def _answer(self, transport: asyncio.Transport, head: bytes) -> None:
+        if (said := _CONNECT.match(head)) is not None:
+            host, port = said[1].decode().lower(), int(said[2])
+            if self._proxy.opens(host, port):
+                transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                self._proxy.take_over(transport, host)
+                return
+            why = f"{host}:{port} is not taken over by this proxy"
+        elif (said := _PLAIN.match(head)) is not None:
+            why = self._proxy.refusal_of_plain(said[1].decode().lower())
+        else:
+            line = head[:100].partition(b"\r\n")[0].decode("latin-1")
+            why = f"{line} is not taken over by this proxy"
+        transport.write(_refusal(why))
+        transport.close()
 
 
-def _refusal(host: str) -> bytes:
-    """The answer to who wants a host that is not taken over."""
-    text = f"{host} is not taken over by this proxy\n".encode()
+def _refusal(why: str) -> bytes:
+    """The answer to who wants what is not taken over."""
+    text = f"{why}\n".encode()
     fields = ("content-type: text/plain", "connection: close", f"content-length: {len(text)}")
     return "\r\n".join(("HTTP/1.1 403 Forbidden", *fields, "", "")).encode() + text

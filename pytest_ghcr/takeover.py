@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-__all__ = ["HOSTS", "Takeover", "TakeoverError"]
+__all__ = ["HOSTS", "HTTPS", "Takeover", "TakeoverError"]
 
 HOSTS = ("ghcr.io", "pkg-containers.githubusercontent.com", "api.github.com")
 """The names that are taken over."""
 
 HTTPS = 443
+"""The port on which they are."""
+
 _LOOPBACK_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 _OURS = "ghcr-sim"
 """What the names of the fake's own threads begin with: they reach the real world, to record it."""

@@ -68,6 +68,9 @@ def test_a_host_is_taken_over(authority, loop) -> None:
 REFUSED = {
     "another host": (b"CONNECT example.com:443 HTTP/1.1\r\n\r\n", "example.com"),
     "no CONNECT": (b"GET http://ghcr.io/v2/ HTTP/1.1\r\n\r\n", None),
+    "another host, without TLS": (b"GET http://me@Example.com:81/v2/ HTTP/1.1\r\n\r\n", "example.com"),
+    "an address, without TLS": (b"GET http://[2001:db8::1]/ HTTP/1.1\r\n\r\n", "[2001:db8::1]"),
+    "another port": (b"CONNECT ghcr.io:8443 HTTP/1.1\r\n\r\n", None),
     "nonsense": (b"\x16\x03\x01\x00 nonsense\r\n\r\n", None),
 }
 
@@ -77,7 +80,7 @@ def test_everything_else_is_refused(authority, said, host) -> None:
     """Nothing leaves by accident: what is not taken over is told, and the connection ends."""
 
     async def play():
-        async with Proxy(handler, authority, frozenset({"ghcr.io"})) as proxy:
+        async with Proxy(handler, authority, frozenset({"ghcr.io"}), ports=frozenset({443})) as proxy:
             reader, writer, head = await connect(proxy, said)
             rest = await reader.read()
             writer.close()
