@@ -243,6 +243,16 @@ def test_addresses_are_looked_up_in_all_ways(ghcr) -> None:
         socket.getaddrinfo("ghcr.io", 443, socket.AF_INET6)
 
 
+def test_the_machine_has_its_own_name(ghcr) -> None:
+    """Its name is looked up as always, and who has the name of an address is told the real one."""
+    assert socket.gethostbyname(socket.gethostname())
+    assert socket.getfqdn()
+    assert socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    address = socket.gethostbyname("ghcr.io")
+    assert socket.gethostbyaddr(address) == ("ghcr.io", [], [address])
+    assert socket.getnameinfo((address, 443), 0) == ("ghcr.io", "443")
+
+
 def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     """Variables that name a proxy are away while it is on."""
     assert [name for name in os.environ if name.lower() in {"https_proxy", "all_proxy", "http_proxy"}] == []
