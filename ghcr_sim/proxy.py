@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Self, cast
 
 from ghcr_sim.bulk import tune_allocator
+from ghcr_sim.connections import Connections
 from ghcr_sim.errors import ServeError
 from ghcr_sim.http1 import Http1Server
 from ghcr_sim.serve import stop_accepting
@@ -28,7 +29,12 @@ __all__ = ["Proxy"]
 
 _HEAD_LIMIT = 16 * 1024
 _HEAD_SECONDS = 10.0
+_GRACE = 0.1
+"""Seconds that requests under way may take when it closes."""
+
 _CONNECT = re.compile(rb"CONNECT ([A-Za-z0-9.-]{1,253}):([0-9]{1,5}) HTTP/1\.[01]\r\n")
+_PLAIN = re.compile(rb"[A-Z]+ http://(?:[^/?#@ ]*@)?([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\])[:/?# ]")
+"""What a client sends that uses it as a proxy for plain HTTP (RFC 9112, section 3.2.2)."""
 
 
 class Proxy:
@@ -39,18 +45,27 @@ class Proxy:
         authority: Makes their certificates.
         hosts: The hosts.
         port: The port; 0 takes a free one.
+        ports: On which ports they are taken over; None for every one.
 
     Attributes:
         refused: Hosts that were asked for and are not taken over.
     """
 
     def __init__(
-        self, handler: Handler, authority: Authority, hosts: frozenset[str], *, port: int = 0
+        self,
+        handler: Handler,
+        authority: Authority,
+        hosts: frozenset[str],
+        *,
+        port: int = 0,
+        ports: frozenset[int] | None = None,
     ) -> None:
         self._http1: Http1Server | None = None
+        self._connections = Connections()
         self._handler = handler
         self._authority = authority
         self._hosts = hosts
+        self._ports = ports
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._listener: asyncio.Server | None = None
         self.port = port
@@ -79,7 +94,8 @@ class Proxy:
         assert self._listener is not None
         assert self._http1 is not None
         await stop_accepting(self._listener)
-        await self._http1.close(0.1)
+        await self._http1.close(_GRACE)
+        await self._connections.cut_off(_GRACE)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._listener.wait_closed()
@@ -94,27 +110,29 @@ class Proxy:
         """The protocol for a new connection."""
         return _Connect(self)
 
-    def open(self, host: str) -> bool:
-        """Whether a host is taken over; one that is not is noted."""
-        if host in self._hosts:
-            return True
-        self.refused.append(host)
-        return False
+    def opens(self, host: str, port: int) -> bool:
+        """Whether a host is taken over on a port."""
+        return self._known(host) and (self._ports is None or port in self._ports)
 
-    async def take_over(self, transport: asyncio.Transport, host: str) -> None:
+    def refusal_of_plain(self, host: str) -> str:
+        """What to say to who wants a host without TLS."""
+        hint = f": say https://{host}" if self._known(host) else ""
+        return f"http://{host} is not taken over by this proxy{hint}"
+
+    def _known(self, host: str) -> bool:
+        """Whether a host is one of ours; one that is not is noted."""
+        if host not in self._hosts:
+            self.refused.append(host)
+        return host in self._hosts
+
+    def accepted(self, transport: asyncio.Transport) -> None:
+        """Take note of a connection."""
+        self._connections.add(transport)
+
+    def take_over(self, transport: asyncio.Transport, host: str) -> None:
         """Speak TLS as a host, and hand the connection to the HTTP server."""
         assert self._http1 is not None
-        loop = asyncio.get_running_loop()
-        protocol = self._http1()
-        try:
-            secured = await loop.start_tls(transport, protocol, self._context(host), server_side=True)
-        except OSError:
-            transport.abort()
-            return
-        if secured is None:
-            transport.abort()
-            return
-        protocol.connection_made(secured)
+        self._connections.begin_tls(transport, self._context(host), self._http1())
 
 
 class _Connect(asyncio.Protocol):
@@ -129,11 +147,11 @@ class _Connect(asyncio.Protocol):
         self._head = bytearray()
         self._transport: asyncio.Transport | None = None
         self._watch: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the head, but not for ever."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop has classes of its own
+        self._proxy.accepted(self._transport)
         self._watch = asyncio.get_running_loop().call_later(_HEAD_SECONDS, self._transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -152,22 +170,27 @@ class _Connect(asyncio.Protocol):
         if b"\r\n\r\n" not in self._head:
             self._transport.abort()
             return
-        said = _CONNECT.match(self._head)
-        host = (
-            said[1].decode().lower()
-            if said
-            else bytes(self._head[:100]).partition(b"\r\n")[0].decode("latin-1")
-        )
-        if said is None or not self._proxy.open(host):
-            self._transport.write(_refusal(host))
-            self._transport.close()
-            return
-        self._transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._task = asyncio.ensure_future(self._proxy.take_over(self._transport, host))
+        self._answer(self._transport, bytes(self._head))
+
+    def _answer(self, transport: asyncio.Transport, head: bytes) -> None:
+        if (said := _CONNECT.match(head)) is not None:
+            host, port = said[1].decode().lower(), int(said[2])
+            if self._proxy.opens(host, port):
+                transport.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                self._proxy.take_over(transport, host)
+                return
+            why = f"{host}:{port} is not taken over by this proxy"
+        elif (said := _PLAIN.match(head)) is not None:
+            why = self._proxy.refusal_of_plain(said[1].decode().lower())
+        else:
+            line = head[:100].partition(b"\r\n")[0].decode("latin-1")
+            why = f"{line} is not taken over by this proxy"
+        transport.write(_refusal(why))
+        transport.close()
 
 
-def _refusal(host: str) -> bytes:
-    """The answer to who wants a host that is not taken over."""
-    text = f"{host} is not taken over by this proxy\n".encode()
+def _refusal(why: str) -> bytes:
+    """The answer to who wants what is not taken over."""
+    text = f"{why}\n".encode()
     fields = ("content-type: text/plain", "connection: close", f"content-length: {len(text)}")
     return "\r\n".join(("HTTP/1.1 403 Forbidden", *fields, "", "")).encode() + text

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from ghcr_sim.bulk import tune_allocator
+from ghcr_sim.connections import Accepted, Connections
 from ghcr_sim.errors import ServeError
 from ghcr_sim.http1 import Http1Server
 from ghcr_sim.http2 import AlpnSwitch, Http2Server
@@ -78,6 +79,7 @@ class Door:
         self._grace = grace
         self._http1: Http1Server | None = None
         self._http2 = Http2Server(handler, patience=patience)
+        self._connections = Connections()
         self._listener: asyncio.Server | None = None
 
     @property
@@ -106,12 +108,14 @@ class Door:
         loop = asyncio.get_running_loop()
         self._http1 = Http1Server(self._handler, self.scheme, patience=self._patience)
         self._http2 = Http2Server(self._handler, patience=self._patience)
-        factory: Callable[[], asyncio.BaseProtocol] = self._http1
+        self._connections = Connections()
+        make: Callable[[], asyncio.BaseProtocol] = self._http1
         if self._tls is not None:
-            factory = partial(AlpnSwitch, self._http2, self._http1)
+            make = partial(AlpnSwitch, self._http2, self._http1)
+        accept = partial(Accepted, self._connections, make, self._tls)
         try:
             self._listener = await loop.create_server(
-                factory, self._host, self.port, ssl=self._tls, backlog=1024, reuse_address=True
+                accept, self._host, self.port, backlog=1024, reuse_address=True
             )
         except (OSError, OverflowError, UnicodeError) as error:
             why = getattr(error, "strerror", None) or str(error)
@@ -129,6 +133,7 @@ class Door:
             await asyncio.gather(self._http1.close(self._grace), self._http2.shutdown(self._grace))
         else:
             await self._http1.close(self._grace)
+        await self._connections.cut_off(self._grace)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self._listener.wait_closed()

@@ -43,17 +43,40 @@ def environment_of(folder: Path, proxy: str, authority: bytes, token: str) -> di
     config = docker / "config.json"
     config.touch(mode=0o600)
     config.write_text(json.dumps(_logins(token)))
-    return {**_without(os.environ), **environment(proxy, ca), **_homes(folder, config)}
+    return {
+        **_without(os.environ),
+        **environment(proxy, ca),
+        **_plain(proxy),
+        **_homes(folder, config),
+        **_settings(folder),
+    }
 
 
 _LEADING = frozenset(
-    {"http_proxy", "all_proxy", "ssl_cert_dir", "ghcr_registry", "ghcr_token", "ghcr_endpoints"}
+    {
+        *("http_proxy", "all_proxy", "ssl_cert_dir", "git_config_count", "git_config_parameters"),
+        *(
+            "ghcr_registry",
+            "ghcr_endpoints",
+            "ghcr_token",
+            "github_token",
+            "gh_token",
+            "cr_pat",
+            "github_actor",
+        ),
+    }
 )
 """What would lead a client past the fake, or give it somebody else's token."""
 
 
 def _without(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name.lower() not in _LEADING}
+
+
+def _plain(proxy: str) -> dict[str, str]:
+    """Lead plain HTTP to the proxy, too, which refuses it, but for this machine's."""
+    near = "127.0.0.1,localhost,::1"
+    return {"HTTP_PROXY": proxy, "http_proxy": proxy, "NO_PROXY": near, "no_proxy": near}
 
 
 def _logins(token: str) -> dict[str, object]:
@@ -75,4 +98,20 @@ def _homes(folder: Path, config: Path) -> dict[str, str]:
         "XDG_DATA_HOME": str(data),
         "XDG_CACHE_HOME": str(data),
         "XDG_RUNTIME_DIR": str(data),
+    }
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Empty files in the place of what a person has in the home folder: a proxy there would come before ours.
+
+    `HOME` stays: programs that a person has installed (pyenv, nvm, rustup, pip's) are found by it.
+    """
+    git, curl = folder / "gitconfig", folder / ".curlrc"
+    git.touch()
+    curl.touch()  # were it not there, curl would look in `HOME`
+    return {
+        "GIT_CONFIG_GLOBAL": str(git),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "CURL_HOME": str(curl.parent),
+        "NETRC": os.devnull,
     }

@@ -112,6 +112,7 @@ def silence_told(hosts: Iterable[str]) -> list[str]:
     """
     return [
         f"{times} TLS connection{'s' if times > 1 else ''} to {host} ended without a request: its certificate may be "
-        "pinned, or the client reads authorities from a place of its own; let it trust the test's authority"
+        "pinned, or the client reads authorities from a place of its own; let it trust the test's authority, the file "
+        "ghcr_env['SSL_CERT_FILE']"
         for host, times in Counter(hosts).items()
     ]

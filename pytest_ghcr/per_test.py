@@ -24,7 +24,7 @@ from ghcr_sim.tls import Authority
 from pytest_ghcr.fakes import make_simulator
 from pytest_ghcr.settings import marked, settings_of
 from pytest_ghcr.simulator import Ghcr
-from pytest_ghcr.takeover import HOSTS, Takeover
+from pytest_ghcr.takeover import HOSTS, HTTPS, Takeover
 
 if TYPE_CHECKING:
     import ssl
@@ -189,7 +189,7 @@ class PerTest:
         """Lead the real names to a handler, for subprocesses that are given this environment."""
         from pytest_ghcr.environment import environment_of  # noqa: PLC0415 - few tests run subprocesses
 
-        self.proxy = proxy = Proxy(handler, authority(), frozenset(HOSTS))
+        self.proxy = proxy = Proxy(handler, authority(), frozenset(HOSTS), ports=frozenset({HTTPS}))
         BACKGROUND.acquire()
         try:
             BACKGROUND.run(proxy.__aenter__())
@@ -216,8 +216,14 @@ class PerTest:
     @property
     def strays(self) -> list[str]:
         """What was wanted and is not let out."""
-        wanted = [] if self.takeover is None else list(self.takeover.strays)
-        return wanted + ([] if self.proxy is None else list(self.proxy.refused))
+        return [each for wanted in self._strays().values() for each in wanted]
+
+    def _strays(self) -> dict[str, list[str]]:
+        """The same, by what does not let it out."""
+        return {
+            "a takeover": [] if self.takeover is None else list(self.takeover.strays),
+            "ghcr_env": [] if self.proxy is None else list(self.proxy.refused),
+        }
 
     def records_now(self) -> list[Record]:
         """What fake and cassette were asked so far."""
@@ -226,8 +232,8 @@ class PerTest:
 
     @property
     def silent(self) -> list[str]:
-        """The names to which TLS was begun, where nothing was ever asked."""
-        return [] if self.takeover is None or self.records_now() else self.takeover.begun
+        """The names to which TLS was begun and nothing was said, once for each connection."""
+        return [] if self.takeover is None else self.takeover.silent
 
     @property
     def notes(self) -> list[str]:
@@ -242,14 +248,13 @@ class PerTest:
             What is wrong, each in words: strays, and what is left.
         """
         self._stack.close()
-        problems = []
-        if self.strays:
-            wanted = ", ".join(dict.fromkeys(self.strays))
-            problems.append(
-                f"the test wanted {wanted}, which a takeover does not let out: answer it by a mock, or seed the fake "
-                "with what it was to give"
-            )
+        problems = [_stray(by, wanted) for by, wanted in self._strays().items() if wanted]
         return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
+
+    def settle(self) -> None:
+        """Do what can be done only when all fixtures have ended, those that were there before ours, too."""
+        if self.takeover is not None:
+            self.takeover.settle()
 
     def _left(self) -> list[str]:
         """What is left, in words."""
@@ -261,3 +266,9 @@ class PerTest:
             left.append(self.ghcr.url)
         names = [each.name for each in threading.enumerate() if each.name == BACKGROUND.name]
         return left + (["a second background thread"] if len(names) > 1 else [])
+
+
+def _stray(by: str, wanted: list[str]) -> str:
+    names = ", ".join(dict.fromkeys(wanted))
+    remedy = "answer it by a mock, or seed the fake with what it was to give"
+    return f"the test wanted {names}, which {by} does not let out: {remedy}"

@@ -11,30 +11,32 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 import ssl
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from ghcr_sim.threads import BACKGROUND
 from pytest_ghcr.patches import Patches, patch_libraries
+from pytest_ghcr.proxies import Proxies
 from pytest_ghcr.trust import trust_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
 
-__all__ = ["HOSTS", "Takeover", "TakeoverError"]
+__all__ = ["HOSTS", "HTTPS", "Takeover", "TakeoverError"]
 
 HOSTS = ("ghcr.io", "pkg-containers.githubusercontent.com", "api.github.com")
 """The names that are taken over."""
 
 HTTPS = 443
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+"""The port on which they are."""
+
 _LOOPBACK_NAMES = frozenset({"", "localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
-_OURS = "ghcr-sim"
-"""What the names of the fake's own threads begin with: they reach the real world, to record it."""
+_HELPERS = f"{BACKGROUND.name}-helper_"
+"""What the names of the threads begin with that help the fake's."""
 
 
 class TakeoverError(RuntimeError):
@@ -65,7 +67,6 @@ class Takeover:
 
     Attributes:
         strays: What else was wanted: `example.com:443`, in order.
-        begun: The names to which TLS was begun, in order.
 
     Raises:
         TakeoverError: Another one is on in this process.
@@ -76,14 +77,16 @@ class Takeover:
 
     def __init__(self, port: Callable[[], int], authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
-        self.begun: list[str] = []
         self._port = port
         self._addresses = {host: _Names.take() for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
         self._trust = trust_in(authority.decode())
         self._patches = Patches()
         self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
-        self._environment: dict[str, str] = {}
+        self._proxies = Proxies()
+        self._own: set[str] = set()
+        self._begun: list[str | None] = []
+        self._unasked: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 
     # -- on and off
 
@@ -95,18 +98,25 @@ class Takeover:
                     "network, so run them in processes (pytest -n auto), or give them ghcr.url"
                 )
             Takeover._active = self
-        self._leave_proxies()
+        self._proxies.leave()
         socket_class = _plain_socket()
         patch = self._patches.set
         patch(socket, "getaddrinfo", self._getaddrinfo)
         patch(socket, "gethostbyname", self._gethostbyname)
         patch(socket, "gethostbyname_ex", lambda name: (name, [], [self._gethostbyname(name)]))
+        patch(socket, "gethostbyaddr", self._gethostbyaddr)
+        patch(socket, "getnameinfo", self._getnameinfo)
         patch(socket_class, "connect", self._connecting(socket_class.connect))
         patch(socket_class, "connect_ex", self._connecting_ex(socket_class.connect_ex))
         patch(socket_class, "getpeername", self._peer(socket_class.getpeername))
         patch(socket_class, "sendto", self._sending(socket_class.sendto))
+        if hasattr(socket_class, "sendmsg"):  # Windows has none
+            patch(socket_class, "sendmsg", self._sending_message(socket_class.sendmsg))
         patch(ssl.SSLContext, "wrap_socket", self._wrapping(ssl.SSLContext.wrap_socket))
         patch(ssl.SSLContext, "wrap_bio", self._wrapping_bio(ssl.SSLContext.wrap_bio))
+        patch(ssl.SSLSocket, "send", self._asking(ssl.SSLSocket.send))
+        patch(ssl.SSLSocket, "write", self._asking(ssl.SSLSocket.write))
+        patch(ssl.SSLObject, "write", self._asking(ssl.SSLObject.write))
         patch(ssl.SSLContext, "set_alpn_protocols", self._trust.noting(ssl.SSLContext.set_alpn_protocols))
         patch_libraries(self._patches)
         return self
@@ -115,28 +125,21 @@ class Takeover:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._patches.undo()
-        self._return_proxies()
+        self._proxies.put_back()
         Takeover._active = None
 
     def residue(self) -> list[str]:
         """What was not put back, in words; empty where all was."""
-        return self._patches.left() + [
-            f"os.environ[{name!r}]"
-            for name, value in self._environment.items()
-            if os.environ.get(name) != value
-        ]
+        return self._patches.left() + self._proxies.left()
 
-    def _leave_proxies(self) -> None:
-        """No proxy stands between code and fake."""
-        for name in list(os.environ):
-            if name.lower() in _PROXIES:
-                self._environment[name] = os.environ.pop(name)
-        os.environ["NO_PROXY"] = "*"
+    @property
+    def silent(self) -> list[str]:
+        """The names to which TLS was begun and nothing was said, once for each connection."""
+        return [each for each in self._begun if each is not None]
 
-    def _return_proxies(self) -> None:
-        if os.environ.get("NO_PROXY") == "*":
-            del os.environ["NO_PROXY"]
-        os.environ.update(self._environment)
+    def settle(self) -> None:
+        """Be called when all fixtures of the test have ended: one of them may have put something of ours back."""
+        self._proxies.settle()
 
     # -- names
 
@@ -159,11 +162,38 @@ class Takeover:
             return real(self._addresses[name], port, socket.AF_INET, type, proto, 0)
         if _is_address(name) or name in _LOOPBACK_NAMES:
             return real(host, port, family, type, proto, flags)
+        if name == _name(socket.gethostname()):
+            found = real(host, port, family, type, proto, flags)
+            self._own.update(_name(each[4][0]) for each in found)
+            return found
         raise socket.gaierror(socket.EAI_NONAME, self._stray(name, port))
 
     def _gethostbyname(self, hostname: str) -> str:
         found: list[Any] = self._getaddrinfo(hostname, None, socket.AF_INET, socket.SOCK_STREAM)
         return str(found[0][4][0])
+
+    def _gethostbyaddr(self, address: str) -> Any:
+        name = _name(address)
+        host = self._hosts.get(name, name)
+        if host in self._addresses and not _is_ours():
+            return (host, [], [self._addresses[host]])
+        if _is_ours() or self._is_near(name):
+            return self._patches.real(socket, "gethostbyaddr")(address)
+        raise socket.herror(socket.EAI_NONAME, self._stray(name, None))
+
+    def _getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        name = _name(sockaddr[0])
+        numeric = flags & socket.NI_NUMERICHOST
+        if name in self._hosts and not numeric and not _is_ours():
+            return (self._hosts[name], str(sockaddr[1]))
+        if _is_ours() or numeric or self._is_near(name):
+            return self._patches.real(socket, "getnameinfo")(sockaddr, flags)
+        raise socket.gaierror(socket.EAI_NONAME, self._stray(name, None))
+
+    def _is_near(self, name: str) -> bool:
+        """Whether a name or an address is this machine's."""
+        own = name in self._own or name == _name(socket.gethostname())
+        return own or name in _LOOPBACK_NAMES or _is_loopback(name)
 
     def _stray(self, host: str, port: object) -> str:
         """Take note of a name that is not let out; what to say of it."""
@@ -194,7 +224,7 @@ class Takeover:
             raise OSError(
                 errno.ECONNREFUSED, f"{host}:{address[1]} is not served: the fake has {host}:{HTTPS}"
             )
-        if name in _LOOPBACK_NAMES or _is_loopback(name):
+        if self._is_near(name):
             return address
         raise OSError(errno.ENETUNREACH, self._stray(name, address[1]))
 
@@ -235,29 +265,53 @@ class Takeover:
 
         return sendto
 
+    def _sending_message(self, real: Any) -> Any:
+        def sendmsg(sock: socket.socket, buffers: Any, *rest: Any) -> Any:
+            if len(rest) > 2 and rest[2] is not None:  # noqa: PLR2004 - the address's place
+                rest = (*rest[:2], self._place(sock, rest[2]))
+            return real(sock, buffers, *rest)
+
+        return sendmsg
+
     # -- TLS
 
     def _wrapping(self, real: Any) -> Any:
         def wrap_socket(context: ssl.SSLContext, sock: socket.socket, *args: Any, **more: Any) -> Any:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
-            if not more.get("server_side") and self._leads_here(name, sock):
-                more.pop("session", None)
-                self.begun.append(_name(name))
-                context = self._trust.context(context)
-            return real(context, sock, *args, **more)
+            if more.get("server_side") or not self._leads_here(name, sock):
+                return real(context, sock, *args, **more)
+            return self._begin(real, context, sock, *args, name=name, more=more)
 
         return wrap_socket
 
     def _wrapping_bio(self, real: Any) -> Any:
         def wrap_bio(context: ssl.SSLContext, *args: Any, **more: Any) -> Any:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
-            if not more.get("server_side") and _name(name) in self._addresses and not _is_ours():
-                more.pop("session", None)
-                self.begun.append(_name(name))
-                context = self._trust.context(context)
-            return real(context, *args, **more)
+            if more.get("server_side") or _name(name) not in self._addresses or _is_ours():
+                return real(context, *args, **more)
+            return self._begin(real, context, *args, name=name, more=more)
 
         return wrap_bio
+
+    def _begin(self, real: Any, context: ssl.SSLContext, *args: Any, name: Any, more: dict[str, Any]) -> Any:
+        """Begin TLS with the fake."""
+        more.pop("session", None)
+        self._begun.append(_name(name))
+        begun = len(self._begun) - 1
+        made = real(self._trust.context(context), *args, **more)
+        self._unasked[made] = begun
+        return made
+
+    def _asking(self, real: Any) -> Any:
+        """A way to say something inside TLS, which takes note of the first time."""
+
+        def write(made: Any, *args: Any, **more: Any) -> Any:
+            begun = self._unasked.pop(made, None)
+            if begun is not None:
+                self._begun[begun] = None
+            return real(made, *args, **more)
+
+        return write
 
     def _leads_here(self, name: Any, sock: socket.socket) -> bool:
         """Whether TLS is begun with the fake; who checks no name says none."""
@@ -274,8 +328,9 @@ def _plain_socket() -> Any:
 
 
 def _is_ours() -> bool:
-    """Whether this is a thread of the fake."""
-    return threading.current_thread().name.startswith(_OURS)
+    """Whether this is a thread of the fake: those reach the real world, to record it."""
+    name = threading.current_thread().name
+    return name == BACKGROUND.name or name.startswith(_HELPERS)
 
 
 def _name(host: Any) -> str:

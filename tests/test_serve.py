@@ -25,7 +25,7 @@ from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import ServeError
 from ghcr_sim.exchange import Response, Wire
 from ghcr_sim.http1 import Http1Server
-from ghcr_sim.http2 import Http2Server
+from ghcr_sim.http2 import Http2Server, offered
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.serve import Server
 from ghcr_sim.store import BytesBlob, Manifest
@@ -389,6 +389,56 @@ def test_stopping_ends_what_does_not_end(simulator: Bent) -> None:
             time.sleep(0.1)
             start = time.monotonic()
         assert time.monotonic() - start < 3
+    eventually(lambda: sockets() <= before)
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
+def test_stopping_closes_every_socket_of_tls(loop: str, protocol: str) -> None:
+    """When `stop` returns no socket is open, also where a client is in its handshake or answers no end of TLS.
+
+    Who was idle has heard a clean end.
+    """
+    authority = Authority.create()
+    client = authority.client_context()
+    client.set_alpn_protocols([protocol])
+
+    def shake_hands(server: Server) -> ssl.SSLSocket:
+        return client.wrap_socket(connect(server), server_hostname="localhost", suppress_ragged_eofs=False)
+
+    async def once() -> list[socket.socket]:
+        before = sockets()
+        async with Server(Simulator(), tls=authority.server_context("localhost", alpn=offered())) as server:
+            clients = [await asyncio.to_thread(shake_hands, server), connect(server), connect(server)]
+            clients[1].sendall(b"\x16\x03\x01")
+            assert clients[0].selected_alpn_protocol() == protocol  # type: ignore[union-attr]
+            await asyncio.sleep(0.05)
+        assert sockets() == before + len(clients)
+        return clients
+
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        idle, *others = runner.run(once())
+    read_all(idle)
+    for sock in (idle, *others):
+        sock.close()
+
+
+@pytest.mark.parametrize("https", [False, True], ids=["http", "https"])
+def test_stopping_closes_the_socket_of_who_does_not_read(simulator: Bent, https: bool) -> None:
+    """What is not sent within the grace holds no socket open."""
+    authority = Authority.create()
+    target = put(simulator, bytes(60_000))
+    before = sockets()
+    with ThreadServer(simulator, tls=authority.server_context("127.0.0.1") if https else None) as server:
+        sock = connect(server, buffer=4096)
+        if https:
+            sock = authority.client_context().wrap_socket(sock, server_hostname="127.0.0.1")
+        sock.sendall(request(simulator, target) * 200)
+        time.sleep(0.2)
+        inside = sockets()
+        server.stop()
+        assert sockets() <= inside - 2  # its own, and the listener
+    sock.close()
     eventually(lambda: sockets() <= before)
 
 

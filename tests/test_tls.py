@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tools import require, run
 
 from ghcr_sim.errors import ServeError
-from ghcr_sim.tls import ALPN, NAMES, Authority, load_server_context
+from ghcr_sim.tls import ALPN, NAMES, Authority, certificates, load_server_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import tzinfo
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,23 @@ def test_a_name_that_was_not_asked_for_does_not_verify(authority: Authority, nam
         pytest.raises(ssl.SSLCertVerificationError, match=r"(Hostname|IP address) mismatch"),
     ):
         shake(port, authority.client_context(), name)
+
+
+def test_frozen_time_makes_no_old_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are good by the system's time, by which OpenSSL goes, whatever a test has made of Python's."""
+
+    class Frozen(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Frozen:
+            return cls(2024, 1, 1, tzinfo=tz)
+
+    monkeypatch.setattr(certificates, "datetime", Frozen)
+    monkeypatch.setattr(time, "time", lambda: Frozen.now(UTC).timestamp())
+    made = Authority.create()
+    for each in (made.pem, made.issue().pem):
+        assert (
+            certificate(each).not_valid_before_utc < datetime.now(UTC) < certificate(each).not_valid_after_utc
+        )
 
 
 def test_another_authority_does_not_verify(authority: Authority) -> None:

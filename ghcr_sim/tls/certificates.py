@@ -7,7 +7,9 @@ did: OpenSSL with `X509_V_FLAG_X509_STRICT` (the default since Python 3.13), Go,
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import tempfile
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -25,6 +27,8 @@ _LIFETIME = timedelta(days=397)
 
 _SKEW = timedelta(days=1)
 """Containers and virtual machines have clocks that run late."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", re.ASCII | re.IGNORECASE)
@@ -99,7 +103,7 @@ def _builder(
     signer: ec.EllipticCurvePrivateKey,
 ) -> x509.CertificateBuilder:
     """What an authority's certificate and a server's have in common."""
-    start = datetime.now(UTC) - _SKEW
+    start = _now() - _SKEW
     public = key.public_key()
     issuer_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return (
@@ -113,6 +117,12 @@ def _builder(
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(issuer_id, critical=False)
     )
+
+
+def _now() -> datetime:
+    """The system's time. OpenSSL goes by that, and Python's may be frozen by a test; a new file's is not."""
+    with tempfile.TemporaryFile() as file:
+        return _EPOCH + timedelta(seconds=int(os.fstat(file.fileno()).st_mtime))
 
 
 def _key_usage(*, authority: bool) -> x509.KeyUsage:

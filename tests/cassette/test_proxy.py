@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,9 @@ def test_a_host_is_taken_over(authority, loop) -> None:
 REFUSED = {
     "another host": (b"CONNECT example.com:443 HTTP/1.1\r\n\r\n", "example.com"),
     "no CONNECT": (b"GET http://ghcr.io/v2/ HTTP/1.1\r\n\r\n", None),
+    "another host, without TLS": (b"GET http://me@Example.com:81/v2/ HTTP/1.1\r\n\r\n", "example.com"),
+    "an address, without TLS": (b"GET http://[2001:db8::1]/ HTTP/1.1\r\n\r\n", "[2001:db8::1]"),
+    "another port": (b"CONNECT ghcr.io:8443 HTTP/1.1\r\n\r\n", None),
     "nonsense": (b"\x16\x03\x01\x00 nonsense\r\n\r\n", None),
 }
 
@@ -74,7 +80,7 @@ def test_everything_else_is_refused(authority, said, host) -> None:
     """Nothing leaves by accident: what is not taken over is told, and the connection ends."""
 
     async def play():
-        async with Proxy(handler, authority, frozenset({"ghcr.io"})) as proxy:
+        async with Proxy(handler, authority, frozenset({"ghcr.io"}), ports=frozenset({443})) as proxy:
             reader, writer, head = await connect(proxy, said)
             rest = await reader.read()
             writer.close()
@@ -138,6 +144,40 @@ def test_who_says_nothing_is_cut_off(authority, monkeypatch) -> None:
                 writer.close()
 
     assert asyncio.run(play()) == b""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_its_end_closes_every_socket(authority, loop) -> None:
+    """Whether a client is idle, in its handshake, has said half of its head, or nothing."""
+    context = authority.client_context()
+
+    def sockets():
+        links = (os.path.realpath(each) for each in Path("/proc/self/fd").glob("*"))
+        return sum("socket:" in each for each in links)
+
+    def connect(port, said, *, whole):
+        sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        sock.sendall(said)
+        if said.endswith(b"\r\n\r\n"):
+            sock.recv(100)
+        return context.wrap_socket(sock, server_hostname="ghcr.io") if whole else sock
+
+    async def play():
+        before = sockets()
+        said = b"CONNECT ghcr.io:443 HTTP/1.1\r\n\r\n"
+        async with Proxy(handler, authority, frozenset({"ghcr.io"})) as proxy:
+            wanted = ((said, True), (said, False), (said[:9], False), (b"", False))
+            clients = [
+                await asyncio.to_thread(connect, proxy.port, said, whole=whole) for said, whole in wanted
+            ]
+            await asyncio.sleep(0.05)
+        left = sockets() - before - len(clients)
+        for each in clients:
+            each.close()
+        return left
+
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        assert runner.run(play()) == 0
 
 
 def test_a_port_that_is_taken_is_named(authority) -> None:

@@ -13,6 +13,16 @@ STRAYS = {
         "with socket.socket(type=socket.SOCK_DGRAM) as s: s.sendto(b'x', ('192.0.2.7', 53))",
         "192.0.2.7:53",
     ),
+    "a message": (
+        "with socket.socket(type=socket.SOCK_DGRAM) as s: s.sendmsg([b'x'], (), 0, ('192.0.2.7', 53))",
+        "192.0.2.7:53",
+    ),
+    "a look-up of an address": ("socket.gethostbyaddr('192.0.2.7')", "192.0.2.7"),
+    "another one": ("socket.getnameinfo(('192.0.2.7', 443), 0)", "192.0.2.7"),
+    "a thread that is named like ours": (
+        "t = threading.Thread(target=lambda: socket.getfqdn('192.0.2.7'), name='ghcr-simulator'); t.start(); t.join()",
+        "192.0.2.7",
+    ),
     "requests": ("requests.get('https://example.com/', timeout=1)", "example.com:443"),
 }
 
@@ -22,7 +32,7 @@ def test_a_stray_request_fails_its_test(user, line, name) -> None:
     """Also where the code under test swallows the error."""
     done = user(
         f"""
-        import contextlib, pytest, requests, socket
+        import contextlib, pytest, requests, socket, threading
 
         @pytest.mark.ghcr(takeover=True)
         def test_it():

@@ -92,7 +92,57 @@ def test_other_hosts_fail_the_test(user) -> None:
         apart=True,
     )
     done.assert_outcomes(passed=1, errors=1)
-    done.stdout.fnmatch_lines(["*the test wanted example.com, which a takeover does not let out*"])
+    done.stdout.fnmatch_lines(["*the test wanted example.com, which ghcr_env does not let out*"])
+
+
+def test_plain_http_is_closed_as_well(user) -> None:
+    """Another host is refused and fails the test; this machine's servers are reached; ghcr.io says how to ask."""
+    done = user(
+        """
+        import subprocess
+
+        def ask(env, url):
+            return subprocess.run(["curl", "-sS", url], env=env, capture_output=True, text=True).stdout
+
+        def test_it(ghcr, ghcr_env):
+            assert ask(ghcr_env, "http://example.com:81/") == "http://example.com is not taken over by this proxy\\n"
+            assert "UNAUTHORIZED" in ask(ghcr_env, ghcr.url + "/v2/")
+            assert ask(ghcr_env, "http://ghcr.io/v2/").endswith(": say https://ghcr.io\\n")
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(["*the test wanted example.com, which ghcr_env does not let out*"])
+
+
+def test_other_ports_are_closed(ghcr, run) -> None:
+    """As they are in the process."""
+    said = run(*CURL[:2], "https://ghcr.io:8443/v2/", fails=True)
+    assert "403" in said
+    assert ghcr.requests() == []
+
+
+@pytest.fixture
+def person(monkeypatch, tmp_path):
+    """Somebody with settings of their own."""
+    (tmp_path / ".gitconfig").write_text("[http]\nproxy = http://127.0.0.1:1\n")
+    (tmp_path / ".curlrc").write_text("proxy = http://127.0.0.1:1\n")
+    (tmp_path / ".netrc").write_text("machine ghcr.io login x password y\n")
+    variables = {"HOME": str(tmp_path), "GITHUB_TOKEN": "x", "GH_TOKEN": "x", "GITHUB_ACTOR": "x"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.mark.usefixtures("person")
+def test_settings_of_the_person_decide_nothing(ghcr, run) -> None:
+    """Neither tokens in variables, nor what git, curl and requests find in the home folder."""
+    ghcr.seed("acme/app:v1", visibility="public")
+    assert run(sys.executable, "-W", "ignore", "-c", OURS) == "['v1']"
+    assert run(*CURL) == "401"
+    assert "not found" in run(*GIT, fails=True).lower()
+    anonymous = REQUESTS.replace("/v2/", "/token?scope=repository:acme/app:pull")
+    assert run(sys.executable, "-W", "ignore", "-c", anonymous) == "200"
 
 
 def test_nothing_of_the_person_is_in_it(ghcr, ghcr_env) -> None:

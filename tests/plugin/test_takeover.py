@@ -243,8 +243,64 @@ def test_addresses_are_looked_up_in_all_ways(ghcr) -> None:
         socket.getaddrinfo("ghcr.io", 443, socket.AF_INET6)
 
 
+def test_the_machine_has_its_own_name(ghcr) -> None:
+    """Its name is looked up as always, and who has the name of an address is told the real one."""
+    assert socket.gethostbyname(socket.gethostname())
+    assert socket.getfqdn()
+    assert socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICHOST | socket.NI_NUMERICSERV)
+    address = socket.gethostbyname("ghcr.io")
+    assert socket.gethostbyaddr(address) == ("ghcr.io", [], [address])
+    assert socket.getnameinfo((address, 443), 0) == ("ghcr.io", "443")
+
+
 def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     """Variables that name a proxy are away while it is on."""
     assert [name for name in os.environ if name.lower() in {"https_proxy", "all_proxy", "http_proxy"}] == []
     assert os.environ["NO_PROXY"] == "*"
     assert by_urllib(PING) == 401
+
+
+def test_a_client_that_goes_on_leaves_no_socket_of_ours(user) -> None:
+    """A session of a module, kept alive, is no warning at the end of the run."""
+    done = user(
+        """
+        import pytest, requests
+
+        KEPT = requests.Session()
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            KEPT.get("https://ghcr.io/v2/")
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(passed=1)
+    assert done.ret == 0
+
+
+@pytest.mark.parametrize("before", [None, "x.test"])
+@pytest.mark.parametrize("fixtures", ["monkeypatch, ghcr", "ghcr, monkeypatch"])
+def test_proxies_that_a_test_has_set_are_put_back(user, monkeypatch, before, fixtures) -> None:
+    """Whoever is first to put back what he has found."""
+    names = ("NO_PROXY", "HTTPS_PROXY", "no_proxy")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+        if before is not None:
+            monkeypatch.setenv(name, before)
+    done = user(
+        f"""
+        import os, pytest
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it({fixtures}):
+            for name in {names}:
+                monkeypatch.setenv(name, "y")
+
+        def test_after():
+            assert [os.environ.get(name) for name in {names}] == [{before!r}] * 3
+        """,
+        "-p",
+        "no:randomly",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)

@@ -48,6 +48,24 @@ def test_a_pinned_certificate_is_guessed(user) -> None:
     )
 
 
+def test_connections_without_a_request_are_counted_one_by_one(user) -> None:
+    """One that was pinned is told beside those that were answered, by whomever, and these are not."""
+    done = user(
+        """
+        import pytest, requests, urllib3
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            requests.get("https://ghcr.io/token", timeout=5)
+            requests.get("https://api.github.com/user", timeout=5)
+            with urllib3.HTTPSConnectionPool("ghcr.io", assert_fingerprint="aa" * 20) as pool:
+                pool.request("GET", "/v2/", retries=False)
+        """
+    )
+    done.stdout.fnmatch_lines(["*1 TLS connection to ghcr.io ended without a request: *", "*ghcr_env*"])
+    done.stdout.no_fnmatch_line("*TLS connection* to api.github.com*")
+
+
 def test_a_miss_is_told(user) -> None:
     """A cassette's miss is in the section of the test that fails by it."""
     done = user(
