@@ -79,7 +79,7 @@ class Recording:
 
     @property
     def withheld(self) -> list[str]:
-        """What was not kept because it holds a secret."""
+        """What was not kept because it holds a secret, or may hold one."""
         return [] if self._recorder is None else self._recorder.keeper.withheld
 
     def discard(self) -> None:

@@ -30,7 +30,7 @@ _HINTS = {
     "scope": "its token was not fetched for pushing there, and each recorded one was",
     "early": "it was recorded after a write that this run has not made: make it first",
     "used up": "it is used up: literal replay gives each answer once; try repeat or registry",
-    "withheld": "its body was withheld, because it holds a secret",
+    "withheld": "its body was withheld, because it holds a secret, or could not be looked through for one",
     "cut off": "its body was cut off while it was recorded",
 }
 

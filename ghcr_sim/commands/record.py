@@ -237,7 +237,7 @@ def _leave(target: Path, recording: Recording) -> None:
 def _tell(options: Options, recording: Recording, cassette: Cassette | None) -> None:
     """Say what became of it."""
     for each in recording.withheld:
-        click.echo(f"withheld, because it holds a secret: {each}", err=True)
+        click.echo(f"withheld, because it holds a secret, or may hold one: {each}", err=True)
     if cassette is None:
         click.echo(f"{options.to}: another recorder is still at it; it will merge this part, too", err=True)
         return
