@@ -1,8 +1,7 @@
-"""Secrets: those of this recording, looked for in what is about to be written, and the shapes of all secrets.
+"""Secrets of a run: looked for in what is about to be written, and masked in what is shown.
 
 Every secret that passes is remembered in memory, and searched for raw, quoted for URLs and JSON, and in the three
-alignments of base64. Shapes need no recording, so that cassettes of others can be scanned. It edits nothing. Source:
-`reference/record-replay.md` section 5.3; token shapes: GitHub's documentation.
+alignments of base64. It edits nothing that is kept. Source: `reference/record-replay.md` section 5.3.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ghcr_sim.cassette.errors import SecretFound
+from ghcr_sim.shapes import masked, shapes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.model import Exchange
 
-__all__ = ["SHAPES", "Taint", "check", "masked", "secret_in", "shapes_in"]
+__all__ = ["Taint", "check", "masked", "secret_in"]
 
 _SHORTEST = 6
 """A shorter secret is a part of too many words to be looked for."""
@@ -33,56 +33,6 @@ _MANY = 8
 """So many long secrets are looked for one by one in the time that a look for a run of their letters takes."""
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
-
-SHAPES: dict[str, re.Pattern[bytes]] = {
-    "a GitHub token": re.compile(rb"gh[oprsu]_[A-Za-z0-9]{36}"),
-    "a fine-grained GitHub token": re.compile(rb"github_pat_[A-Za-z0-9_]{59,}"),
-    "a GitHub token in base64": re.compile(
-        rb"Z2h[vwyz1]X[A-Za-z0-9+/_-]{45}|Z2l0aHViX3BhdF[A-Za-z0-9+/_-]{60}"
-    ),
-    "a JSON web token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-    "a private key": re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"),
-    "an AWS key": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a signature of a storage address": re.compile(
-        rb"[?&](?:sig|hmac|X-Amz-Signature)=[A-Za-z0-9%+/=_-]{20,}"
-    ),
-    "credentials in a header": re.compile(
-        rb"(?i:\b(?:basic|bearer))[ \t]+(?=[a-z._~-]*[A-Z0-9+/])[A-Za-z0-9+/._~-]{20,}=*"
-    ),
-    "a password in a URL": re.compile(rb"(?i)\bhttps?://[^\s/?#\"'<>@:]{1,200}:[^\s/?#\"'<>@]{1,200}@"),
-}
-"""What a secret looks like, whoever's it is."""
-
-
-def shapes_in(data: bytes) -> Iterator[tuple[str, int]]:
-    """What looks like a secret.
-
-    Args:
-        data: Anything.
-
-    Yields:
-        What it looks like, and where it begins.
-
-    Example:
-        >>> list(shapes_in(b"no ghp_" + b"a1" * 18))
-        [('a GitHub token', 3)]
-    """
-    for name, shape in SHAPES.items():
-        for found in shape.finditer(data):
-            yield name, found.start()
-
-
-def masked(text: str) -> str:
-    """A text for people in which everything that looks like a secret is `<secret>`.
-
-    Example:
-        >>> masked("no ghp_" + "a1" * 18)
-        'no <secret>'
-    """
-    data = text.encode("utf-8", "surrogatepass")
-    for shape in SHAPES.values():
-        data = shape.sub(b"<secret>", data)
-    return data.decode("utf-8", "surrogatepass")
 
 
 class Taint:
@@ -145,6 +95,13 @@ class Taint:
     def find(self, data: bytes) -> str | None:
         """The name of a secret that is in some bytes, in any form, or None."""
         return next((name for form, name in self._needles.items() if form in data), None)
+
+    def masked(self, text: str) -> str:
+        """A text for people in which each secret, and what looks like one, is `<secret>`."""
+        data = text.encode("utf-8", "surrogatepass")
+        for form in sorted(self._needles, key=len, reverse=True):
+            data = data.replace(form, b"<secret>")
+        return masked(data.decode("utf-8", "surrogatepass"))
 
     def find_raw(self, data: bytes, before: bytes = b"") -> str | None:
         """As `find`, as they are only: for content that is too large to look for each form.

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -54,8 +55,9 @@ async def _replay(options: Options) -> int:
         cassette,
         cast("Strictness", options.strictness),
         faithful=options.door == "forward",
-        listener=None if options.quiet else _log,
     )
+    if not options.quiet:
+        replay.journal.listener = partial(_log, replay)
     try:
         stopped = stop_signal() if not options.command else None
         async with _door(options, replay) as variables:
@@ -88,8 +90,8 @@ async def _door(options: Options, replay: Replay) -> AsyncIterator[dict[str, str
             yield variables
 
 
-def _log(record: Record) -> None:
-    click.echo(f"{record.line()}  {record.by}", err=True)
+def _log(replay: Replay, record: Record) -> None:
+    click.echo(f"{replay.masked(record.line())}  {record.by}", err=True)
 
 
 def _tell(report: Report, status: int) -> int:

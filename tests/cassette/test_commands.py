@@ -312,6 +312,23 @@ def test_replay_fails_where_something_was_missed(some) -> None:
     assert (missing.returncode, "cannot run no-such-program" in missing.stderr) == (1, True)
 
 
+def test_replay_shows_no_secret_of_its_command(some) -> None:
+    """Neither what looks like one nor the command's own credential stands in a line or a miss."""
+    secret = "body" + "SecretRST5678"
+    code = (
+        "import os, urllib.request as r\n"
+        "for key in ('n', 'last'):\n"
+        f"    url = os.environ['GHCR_REGISTRY'] + '/v2/x/y/tags/list?' + key + '={PAT}.{secret}'\n"
+        f"    try: r.urlopen(r.Request(url, headers={{'Authorization': 'Bearer {secret}'}}))\n"
+        "    except Exception as error: print(error.read())"
+    )
+    done = run("replay", some.path, "--", sys.executable, "-c", code)
+    assert "n=<secret>.<secret>" in done.stderr
+    assert "last=<secret>.<secret>" in done.stdout
+    for each in (PAT, secret):
+        assert each not in done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("words", [("replay", "--", "true"), ("verify",)], ids=lambda words: words[0])
 def test_a_broken_seal_is_an_error_with_a_remedy(some, words) -> None:
     """What somebody has edited is shown, but not replayed or judged until it is sealed anew."""
