@@ -25,7 +25,7 @@ from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.merge import told_of
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
-from ghcr_sim.commands.loops import loop_factory
+from ghcr_sim.commands.loops import end_on_sigterm, run_to_end
 from ghcr_sim.errors import ServeError
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
@@ -64,19 +64,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Record, and say what became of it; the exit status."""
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_record(options))
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
-
-
-def _end_on_sigterm() -> None:
-    """Let SIGTERM end the command, the door and what lies in temporary folders, and not just this process."""
-    task = asyncio.current_task()
-    assert task is not None
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return run_to_end(_record(options))
 
 
 async def _record(options: Options) -> int:
@@ -85,7 +73,7 @@ async def _record(options: Options) -> int:
     try:
         stopped = stop_signal() if not options.command else None
         if options.command:
-            _end_on_sigterm()
+            end_on_sigterm()
         async with _doors(options, recording) as variables:
             status = await command(options.command, variables, stopped)
         cassette = await recording.finish()
