@@ -146,7 +146,7 @@ class Recorder:
                 whole = await _read(pieces, begin)
             except UpstreamError as error:
                 _log.warning("%s %s: %s", asked.request.method, asked.place.operation.name, error)
-                self._note(asked, answer, kept, Body(size=sum(map(len, begin)), truncated=True))
+                self._note(asked, answer, kept, _cut(answer))
                 return Response(answer.status, headers, wire=Wire(reset=True), by="recorded")
             if whole:
                 data = b"".join(begin)
@@ -176,7 +176,7 @@ class Recorder:
         finally:
             await keeping.catch_up()
             if not keeping.noted:
-                self._note(asked, answer, kept, Body(size=keeping.size, truncated=True))
+                self._note(asked, answer, kept, _cut(answer))
             keeping.discard()
 
     # -- writing down
@@ -285,11 +285,6 @@ class _Keeping:
         self._writer: PoolWriter | None = None
         self.noted = False
 
-    @property
-    def size(self) -> int:
-        """How many bytes were kept."""
-        return 0 if self._writer is None else self._writer.size
-
     def begin(self, piece: bytes) -> None:
         """Begin to keep a piece."""
         self._waiting.append(piece)
@@ -387,6 +382,11 @@ async def _chained(begin: list[bytes], rest: AsyncGenerator[bytes]) -> AsyncGene
 def _has_none(asked: _Asked, answer: UpstreamAnswer) -> bool:
     """Whether an answer has no body, whatever length it says."""
     return asked.request.method == "HEAD" or answer.status in _BODILESS
+
+
+def _cut(answer: UpstreamAnswer) -> Body:
+    """A body that was cut off, of the announced size: how much of it passed is a matter of chance."""
+    return Body(size=answer.length or 0, truncated=True)
 
 
 def _framed(asked: _Asked, answer: UpstreamAnswer, headers: Headers, data: bytes) -> Headers:
