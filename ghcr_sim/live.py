@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ghcr_sim.exchange import Body, Request
     from ghcr_sim.judge import Difference
 
-__all__ = ["GHCR", "TOKEN", "judge_live"]
+__all__ = ["GHCR", "TOKEN", "is_loopback", "judge_live"]
 
 TOKEN = "GHCR_LIVE_TOKEN"  # noqa: S105 - a variable's name
 """The variable with the token that the real registry is asked with."""
@@ -71,13 +71,14 @@ def _check_origin(cassette: Cassette, upstream: str) -> None:
             remedy=f"if the token may go there, say so: --upstream {recorded}",
         )
     parts = urlsplit(upstream)
-    if parts.scheme != "https" and not _is_loopback(parts.hostname or ""):
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         raise CassetteError(
             f"{upstream} would be sent {TOKEN} in the open", remedy="use its https:// address"
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: its name or an address of it."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

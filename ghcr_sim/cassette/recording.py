@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load
-from ghcr_sim.cassette.merge import Left, join, left_by, told_of
+from ghcr_sim.cassette.merge import Left, join, left_by, nothing_recorded, told_of
 from ghcr_sim.cassette.model import SCHEMA, Header
 from ghcr_sim.cassette.parts import Part, merging, parts_of
 from ghcr_sim.cassette.pool import Pool
@@ -127,6 +127,12 @@ class Recording:
             CassetteError: Nothing was recorded, or it does not replay; the old cassette is as it was.
         """
         self._close()
+        if (self._recorder is None or not self._recorder.count) and parts_of(self.target) == (
+            [self._part.path],
+            [],
+        ):
+            self._part.discard()
+            raise nothing_recorded(self.target)
         with merging(self.target):
             done, alive = parts_of(self.target)
             if alive:

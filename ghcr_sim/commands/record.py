@@ -27,6 +27,7 @@ from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
 from ghcr_sim.commands.loops import end_on_sigterm, run_to_end
 from ghcr_sim.errors import ServeError
+from ghcr_sim.live import is_loopback
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
 from ghcr_sim.serve import Door
@@ -125,6 +126,8 @@ async def _doors(options: Options, recording: Recording) -> AsyncIterator[dict[s
                 if not options.command:
                     for name, value in variables.items():
                         click.echo(f"  export {name}={value}", err=True)
+                if is_loopback(host):
+                    click.echo(f"clients go to {host} without a proxy: for it, use --door reverse", err=True)
                 yield variables
             if proxy.refused:
                 click.echo(_left_out(proxy.refused), err=True)

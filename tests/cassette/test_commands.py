@@ -342,6 +342,13 @@ def test_a_broken_seal_is_an_error_with_a_remedy(some, words) -> None:
     assert "its seal is broken" not in run(words[0], some.path, *words[1:]).stderr
 
 
+def test_record_leaves_nothing_where_nothing_came(tmp_path) -> None:
+    """The directories that were made for the cassette go again, and there is no lock."""
+    done = run("record", "--to", tmp_path / "new" / "deep" / "a.jsonl", "--", "true")
+    assert done.returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_record_keeps_the_old_one_where_nothing_came(some) -> None:
     """A command that never reaches the door: status 1, what to do, and the old cassette."""
     before = some.path.read_bytes()
@@ -387,6 +394,8 @@ def test_without_a_command_a_door_stays_open_until_it_is_stopped(some, tmp_path,
             ]
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
+        skipped = "clients go to 127.0.0.1 without a proxy: for it, use --door reverse" in rest
+        assert skipped == (what == "record" and door == "forward")
         assert process.wait(30) == (0 if what == "replay" else 1), rest
 
 
