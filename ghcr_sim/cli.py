@@ -59,16 +59,26 @@ def cli() -> None:
 )
 def serve(**options: Any) -> None:
     """Serve a local ghcr.io until Ctrl-C or SIGTERM."""
-    for option, needed in _NEEDS.items():
-        if options[option] and not options[needed]:
-            raise click.UsageError(f"{_spelled(option)} means nothing without {_spelled(needed)}.")
+    _check_needs(options)
     from ghcr_sim.commands.serve import Options, run  # noqa: PLC0415 - `--help` should not import a server
 
     run(Options(**options))
 
 
-_NEEDS = {"read_only": "store", "seed_as": "seeds", "tls_dir": "tls", "tls_names": "tls"}
+_NEEDS = {
+    "read_only": "store",
+    "seed_as": "seeds",
+    "tls_dir": "tls",
+    "tls_names": "tls",
+    "upstream": "live",
+}
 """Option → the one without which it would silently do nothing."""
+
+
+def _check_needs(options: dict[str, Any]) -> None:
+    for option, needed in _NEEDS.items():
+        if options.get(option) and not options.get(needed):
+            raise click.UsageError(f"{_spelled(option)} means nothing without {_spelled(needed)}.")
 
 
 def _spelled(option: str) -> str:
@@ -224,8 +234,14 @@ def scan(paths: tuple[Path, ...]) -> None:
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without."
 )
 @click.option("--live", is_flag=True, help="Ask the real registry instead: has it changed? Reads only.")
+@click.option(
+    "--upstream",
+    metavar="URL",
+    help="With --live: the only registry that GHCR_LIVE_TOKEN may go to. [https://ghcr.io]",
+)
 def verify(**options: Any) -> None:
     """Play a cassette's requests at the fake, and show where its answers differ from the recorded ones."""
+    _check_needs(options)
     from ghcr_sim.commands.verify import Options, run  # noqa: PLC0415 - the same
 
     sys.exit(run(Options(**options)))

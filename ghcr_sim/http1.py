@@ -302,7 +302,8 @@ def _shortened(body: Content, size: int) -> Content:
 def _reset(transport: asyncio.Transport) -> None:
     """Close with a real TCP reset."""
     sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None:
+    # The client may have closed it before: then asyncio has none, and uvloop one that says -1.
+    if sock is not None and sock.fileno() >= 0:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 

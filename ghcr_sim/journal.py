@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from ghcr_sim.exchange import Content, Relay, origin_form
 from ghcr_sim.route import OPERATIONS, near_operations
+from ghcr_sim.shapes import masked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +79,7 @@ _LONG = re.compile(
 @lru_cache(maxsize=256)
 def _shown(target: str) -> str:
     """A target as people read it. Clients ask for the same few again and again."""
-    return _LONG.sub(_shorter, printable(unquote(target)))
+    return _LONG.sub(_shorter, printable(masked(unquote(target))))
 
 
 def printable(text: str) -> str:

@@ -84,7 +84,9 @@ class Proxy:
                 self._connected, "127.0.0.1", self.port
             )
         except OSError as error:
-            raise ServeError(f"cannot listen on 127.0.0.1 port {self.port}: {error.strerror}") from None
+            raise ServeError(
+                f"cannot listen on 127.0.0.1 port {self.port}: {error.strerror}; --port 0 takes a free one"
+            ) from None
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
 

@@ -66,7 +66,7 @@ class Story:
     hide: InitVar[Callable[[str], str]] = str
 
     def __post_init__(self, hide: Callable[[str], str]) -> None:
-        from ghcr_sim.cassette.taint import masked as whole  # noqa: PLC0415 - who makes no story pays nothing
+        from ghcr_sim.shapes import masked as whole  # noqa: PLC0415 - who makes no story pays nothing
 
         def masked(text: str) -> str:
             return _PIECES.sub("<secret>", whole(hide(text)))

@@ -169,6 +169,11 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
     "no seed to name": (["serve", "--seed-as", "a/b"], 2, "--seed-as means nothing without --seed"),
     "a directory for no CA": (["serve", "--tls-dir", "."], 2, "--tls-dir means nothing without --tls"),
     "a name on no certificate": (["serve", "--tls-name", "x"], 2, "--tls-name means nothing without --tls"),
+    "a registry that nobody asks": (
+        ["verify", __file__, "--upstream", "https://x"],
+        2,
+        "--upstream means nothing without --live",
+    ),
     "address of nobody": (["serve", "--host", "192.0.2.1"], 1, "cannot listen on 192.0.2.1 port 5000"),
     "impossible name": (["serve", "--host", "a" * 70], 1, "cannot listen on"),
 }

@@ -124,6 +124,16 @@ def test_a_line_for_people(fields: dict[str, object], words: list[str]) -> None:
     assert ("CREDENTIAL LEAK" in line) is ("leak" in fields)
 
 
+@pytest.mark.parametrize("name", ["n", "last"])
+def test_a_line_shows_nothing_that_looks_like_a_secret(name: str) -> None:
+    """Not in a key of a query that the protocol knows, and not where it is quoted."""
+    token = "ghp" + "_" + "a1" * 18
+    for said in (token, token.replace("_", "%5f")):
+        line = record(target=f"/v2/{A}/tags/list?{name}={said}").line()
+        assert f"{name}=<secret>" in line
+        assert token not in line
+
+
 @given(st.text() | st.text(st.characters(max_codepoint=0x3F)) | st.just("/a%0a%1b[31m%e2%80%ae%ff\udcff"))
 @some
 def test_a_line_is_one_line(target: str) -> None:

@@ -23,17 +23,17 @@ from strategies import few
 
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import ServeError
-from ghcr_sim.exchange import Response, Wire
+from ghcr_sim.exchange import Relay, Response, Wire
 from ghcr_sim.http1 import Http1Server
 from ghcr_sim.http2 import Http2Server, offered
 from ghcr_sim.oci.digests import digest_of
-from ghcr_sim.serve import Server
+from ghcr_sim.serve import Door, Server
 from ghcr_sim.store import BytesBlob, Manifest
 from ghcr_sim.threads import BACKGROUND, ThreadServer, _Background
 from ghcr_sim.tls import Authority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from ghcr_sim.exchange import Body, Request
 
@@ -775,6 +775,39 @@ def test_several_lines_of_one_field() -> None:
         for accept, status in ((kinds, 200), (kinds[::2], 404), ([], 404)):
             answer = raw("GET", "/v2/acme/app/manifests/v1", bearer(simulator.token), *accept)
             assert answer.status == status
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_client_that_hangs_up_in_a_stream_is_no_error(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The stream is closed, and nobody is told of a bug: its connection is gone, and needs no reset."""
+
+    async def once() -> bool:
+        closed = asyncio.Event()
+
+        async def pieces() -> AsyncGenerator[bytes]:
+            try:
+                while True:
+                    yield bytes(MIB)
+                    await asyncio.sleep(0)
+            finally:
+                closed.set()
+
+        async def handler(request: Request, body: Body) -> Response:
+            return Response(200, (), Relay(pieces()))
+
+        async with Door(handler) as door:
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(b"GET /v2/ HTTP/1.1\r\nhost: here\r\n\r\n")
+            await reader.readexactly(MIB)
+            writer.transport.abort()
+            async with asyncio.timeout(10):
+                await closed.wait()
+            await asyncio.sleep(0.05)
+        return closed.is_set()
+
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        assert runner.run(once())
+    assert not [each for each in caplog.records if each.exc_info]
 
 
 def test_uvloop() -> None:

@@ -1,7 +1,8 @@
 """What becomes of a recording's bodies: text in the line, bytes in the pool, or digest and size only.
 
-Bytes that a digest names are never edited: one that holds a secret is withheld. Of a form for a token nothing is kept
-but its size. It sends nothing and answers nothing. Source: `reference/record-replay.md` sections 3.5, 3.8 and 5.3.
+Bytes that a digest names are never edited: one that holds a secret is withheld, and so is what comes in a coding that
+cannot be undone to look. Of a form for a token nothing is kept but its size. It sends nothing and answers nothing.
+Source: `reference/record-replay.md` sections 3.5, 3.8 and 5.3.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING
 
+from ghcr_sim.cassette.codings import coding_of, plain
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.taint import secret_in
 
@@ -39,6 +41,11 @@ _BAD = 400
 _UPLOADS = frozenset({"upload.patch", "upload.post", "upload.put"})
 _KEPT = frozenset({"manifest.put", "token.post"})
 """Operations whose request's body is looked at."""
+
+_CONTENT = ("blob.", "storage.")
+"""Operations whose answers are content, which mostly is compressed, whether its header says so or not."""
+
+_WHY = {"secret": "holds a secret", "coding": "comes in a coding that cannot be looked through for secrets"}
 
 _log = logging.getLogger("ghcr_sim")
 
@@ -99,14 +106,14 @@ class Keeper:
         redactor: Makes placeholders.
 
     Attributes:
-        withheld: What was not kept because it holds a secret, in words.
+        withheld: What was not kept because it holds a secret, or may hold one, in words.
     """
 
     def __init__(self, pool: Pool, taint: Taint, redactor: Redactor) -> None:
         self._pool = pool
         self._taint = taint
         self._redactor = redactor
-        self._known: dict[str, int] = {}
+        self._known: dict[str, tuple[int, str]] = {}
         self.withheld: list[str] = []
 
     def sent(self, operation: Operation, sending: Sending, status: int = _OK) -> Body | None:
@@ -124,7 +131,7 @@ class Keeper:
             return Body(digest=sending.digest, size=sending.size)
         if secret_in(data, self._taint) is not None:
             return self._withhold(operation, sending.digest, sending.size)
-        return self._keep(data, None)
+        return self._keep(data)
 
     def large(
         self,
@@ -148,52 +155,68 @@ class Keeper:
         """
         if secret is not None or operation.name.startswith("token."):
             return self._withhold(operation, writer.digest, writer.size)
+        if coding_of(answer.headers) and not operation.name.startswith(_CONTENT):
+            return self._withhold(operation, writer.digest, writer.size, "coding")
         digest = writer.commit()
-        self._known[digest] = known
+        self._known[digest] = (known, "")
         return Body(digest=digest, size=writer.size, pooled=True, part=_part_of(answer))
 
     def small(self, operation: Operation, answer: UpstreamAnswer, data: bytes) -> Body | None:
-        """An answer's body that was read whole."""
+        """An answer's body that was read whole; of a token endpoint's, without its coding."""
         name = operation.name
         if not data:
             return None
         if name.startswith("token."):
-            return Body(size=len(data), text=self._redactor.token_body(data))
-        by_digest = name.startswith(("manifest.", "blob.", "storage.")) and answer.status in (_OK, _PARTIAL)
-        text = None if by_digest else _text(data)
+            return self._token(operation, data)
+        by_digest = name.startswith(("manifest.", *_CONTENT)) and answer.status in (_OK, _PARTIAL)
+        coding = coding_of(answer.headers)
+        text = None if by_digest or coding else _text(data)
         if text is not None:
             return Body(size=len(data), text=text)
-        if secret_in(data, self._taint) is not None:
-            return self._withhold(operation, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data))
-        return self._keep(data, _part_of(answer))
+        looked = plain(data, coding)
+        if looked is None or secret_in(data, self._taint) or secret_in(looked, self._taint):
+            digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+            return self._withhold(operation, digest, len(data), "coding" if looked is None else "secret")
+        return self._keep(data, _part_of(answer), coding)
 
-    def _keep(self, data: bytes, part: tuple[int, int] | None) -> Body:
+    def _token(self, operation: Operation, data: bytes) -> Body:
+        """What a token endpoint says, with placeholders; withheld where it is no text."""
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            return self._withhold(
+                operation, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), "coding"
+            )
+        return Body(size=len(data), text=self._redactor.token_body(data))
+
+    def _keep(self, data: bytes, part: tuple[int, int] | None = None, coding: str = "") -> Body:
         digest = self._pool.put(data)
-        self._known[digest] = self._taint.count
+        self._known[digest] = (self._taint.count, coding)
         return Body(digest=digest, size=len(data), pooled=True, part=part)
 
-    def _withhold(self, operation: Operation, digest: str, size: int) -> Body:
+    def _withhold(self, operation: Operation, digest: str, size: int, why: str = "secret") -> Body:
         what = f"{operation.name} {operation.repository}: {digest}"
         self.withheld.append(what)
-        _log.warning("%s holds a secret and is not kept", what)
-        return Body(digest=digest, size=size, withheld="secret")
+        _log.warning("%s %s and is not kept", what, _WHY[why])
+        return Body(digest=digest, size=size, withheld=why)
 
     def late(self) -> set[str]:
         """The bodies in the pool that hold a secret which came after they were kept; they are removed from it."""
         found = {
             digest
-            for digest, count in self._known.items()
-            if count < self._taint.count and self._holds(digest)
+            for digest, (count, coding) in self._known.items()
+            if count < self._taint.count and self._holds(digest, coding)
         }
         for digest in found:
             self._pool.remove(digest)
             self.withheld.append(digest)
         return found
 
-    def _holds(self, digest: str) -> bool:
+    def _holds(self, digest: str, coding: str) -> bool:
         blob = self._pool.blob(digest)
         if blob.size <= SMALL:
-            return self._taint.find(self._pool.read(digest)) is not None
+            data = self._pool.read(digest)
+            return any(self._taint.find(each) for each in (data, plain(data, coding) or b""))
         before = b""
         for piece in blob.pieces(0, blob.size):
             data = bytes(piece)

@@ -13,7 +13,7 @@ from ghcr_sim.cassette.files import load, save, written
 from ghcr_sim.cassette.order import ordered
 from ghcr_sim.cassette.parts import parts_of
 from ghcr_sim.cassette.pool import NAME, Pool
-from ghcr_sim.cassette.taint import shapes_in
+from ghcr_sim.shapes import shapes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -53,8 +53,8 @@ class Cassette:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether the seal is that of these lines: nobody has edited them."""
-        return self.header.seal == seal_of(self.exchanges)
+        """Whether the seal is that of these lines: nobody has edited them. An older one leaves the first line out."""
+        return self.header.seal in {seal_of(self.header, self.exchanges), seal_of(None, self.exchanges)}
 
     def sealed(self) -> Cassette:
         """This cassette, if nobody has edited it.
@@ -72,9 +72,16 @@ class Cassette:
         )
 
 
-def seal_of(exchanges: Iterable[Exchange]) -> str:
-    """The digest of all lines but the first; the pool's bodies are in them by their digests."""
+def seal_of(header: Header | None, exchanges: Iterable[Exchange]) -> str:
+    """The digest of all lines, the first one without its seal; the pool's bodies are in them by their digests.
+
+    Args:
+        header: The first line; None for the seal of older versions, which left it out.
+        exchanges: All others.
+    """
     hashed = hashlib.sha256()
+    if header is not None:
+        hashed.update(header.model_copy(update={"seal": None}).line().encode() + b"\n")
     for each in exchanges:
         hashed.update(each.line().encode() + b"\n")
     return f"sha256:{hashed.hexdigest()}"
@@ -210,12 +217,9 @@ def _exchange(path: Path, number: int, line: bytes) -> Exchange:
 def written(header: Header, exchanges: Iterable[Exchange]) -> Iterator[bytes]:
     """The lines of a cassette, sealed."""
     lines = tuple(exchanges)
-    shown = {
-        "seal": seal_of(lines),
-        "exemplars": exemplars_of(lines),
-        "hosts": classes_of(header, lines),
-    }
-    yield header.model_copy(update=shown).line().encode() + b"\n"
+    shown = {"exemplars": exemplars_of(lines), "hosts": classes_of(header, lines)}
+    first = header.model_copy(update=shown)
+    yield first.model_copy(update={"seal": seal_of(first, lines)}).line().encode() + b"\n"
     for each in lines:
         yield each.line().encode() + b"\n"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.files import Cassette
 
-__all__ = ["Left", "join", "left_by", "merge_parts", "told_of"]
+__all__ = ["Left", "join", "left_by", "merge_parts", "nothing_recorded", "told_of"]
 
 _SHOWN = 3
 
@@ -80,9 +80,7 @@ async def join(target: Path, parts: Sequence[Path], taint: Taint, *, remedy: str
     """
     header, exchanges = merged(parts)
     if not exchanges:
-        raise CassetteError(
-            "nothing was recorded", path=target, remedy="does the command reach the registry by this door?"
-        )
+        raise nothing_recorded(target)
     for each in exchanges:
         check(each, target, taint)
     new = target.with_name(f".{target.name}.rehearsal")
@@ -101,6 +99,13 @@ async def join(target: Path, parts: Sequence[Path], taint: Taint, *, remedy: str
     list_manifests(Pool.beside(target), exchanges)
     save(target, header, exchanges)
     return load(target)
+
+
+def nothing_recorded(target: Path) -> CassetteError:
+    """What is wrong where no exchange came."""
+    return CassetteError(
+        "nothing was recorded", path=target, remedy="does the command reach the registry by this door?"
+    )
 
 
 async def merge_parts(path: Path) -> tuple[Cassette, tuple[Left, ...]]:

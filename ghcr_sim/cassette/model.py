@@ -197,7 +197,7 @@ class Header(_Model):
         rules: By what it was made.
         exemplars: Operation and status → the first exchange that shows how this registry answers so.
         by_hand: Where a cassette that nobody recorded comes from.
-        seal: The digest of all other lines; None while it is being recorded.
+        seal: The digest of all lines, this one without it; None while it is being recorded.
     """
 
     cassette: int = Field(ge=1)

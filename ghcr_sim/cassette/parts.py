@@ -50,6 +50,7 @@ class Part:
         # Held while this recorder lives: who merges knows a killed one by its being free.
         self._alive = FileLock(str(target.with_name(f"{name}.alive")), thread_local=False)
         self._file: FileIO | None = None
+        self._made = [each for each in target.parents if not each.exists()]
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._alive.acquire(blocking=False)
@@ -96,9 +97,12 @@ class Part:
         Path(self._alive.lock_file).unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Forget what was written."""
+        """Forget what was written, and the directories that were made for it, unless something else is there."""
         self.close()
         self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            for each in self._made:
+                each.rmdir()
 
 
 def parts_of(target: Path) -> tuple[list[Path], list[Path]]:

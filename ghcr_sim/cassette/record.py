@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.bodies import SMALL, Keeper, Sending
 from ghcr_sim.cassette.cause import changed_by, needed_by
+from ghcr_sim.cassette.codings import coding_of, plain
 from ghcr_sim.cassette.errors import CassetteError, SecretFound
 from ghcr_sim.cassette.key import auth_kind
 from ghcr_sim.cassette.model import Auth, Body, Exchange, Received, Sent
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from ghcr_sim.upstream import Upstream, UpstreamAnswer
 
 __all__ = ["Recorder"]
+
+_CONTENT = ("blob.", "storage.")
+"""Operations whose answers are bytes that a digest names, and must not come out otherwise for how they were asked."""
 
 _BODILESS = frozenset({204, 304})
 _BEHIND = 4 << 20
@@ -105,10 +109,10 @@ class Recorder:
         if isinstance(place, Response):
             return place
         asked = self._begin(request, place, body)
-        dropped = {"host", "authorization"} if place.drops_credentials else {"host"}
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
         try:
-            answer = await self._upstream.send(request.method, place.url, headers, asked.sending)
+            answer = await self._upstream.send(
+                request.method, place.url, _sent_on(request, place), asked.sending
+            )
         except UpstreamError as error:
             _log.warning("%s %s: %s", request.method, place.operation.name, error)
             return _bad_gateway(str(error))
@@ -142,7 +146,7 @@ class Recorder:
                 whole = await _read(pieces, begin)
             except UpstreamError as error:
                 _log.warning("%s %s: %s", asked.request.method, asked.place.operation.name, error)
-                self._note(asked, answer, kept, Body(size=sum(map(len, begin)), truncated=True))
+                self._note(asked, answer, kept, _cut(answer))
                 return Response(answer.status, headers, wire=Wire(reset=True), by="recorded")
             if whole:
                 data = b"".join(begin)
@@ -172,7 +176,7 @@ class Recorder:
         finally:
             await keeping.catch_up()
             if not keeping.noted:
-                self._note(asked, answer, kept, Body(size=keeping.size, truncated=True))
+                self._note(asked, answer, kept, _cut(answer))
             keeping.discard()
 
     # -- writing down
@@ -198,6 +202,8 @@ class Recorder:
         self, asked: _Asked, answer: UpstreamAnswer, kept: Headers, body: bytes | Body | _Keeping
     ) -> None:
         operation, sending = asked.place.operation, asked.sending
+        if operation.name.startswith("token.") and isinstance(body, bytes):
+            kept, body = _decoded(kept, body)
         self._note_scopes(asked, body)
         reference = operation.reference
         if operation.name.startswith("upload.") and reference:
@@ -279,11 +285,6 @@ class _Keeping:
         self._writer: PoolWriter | None = None
         self.noted = False
 
-    @property
-    def size(self) -> int:
-        """How many bytes were kept."""
-        return 0 if self._writer is None else self._writer.size
-
     def begin(self, piece: bytes) -> None:
         """Begin to keep a piece."""
         self._waiting.append(piece)
@@ -339,6 +340,25 @@ class _Keeping:
             self._writer.discard()
 
 
+def _sent_on(request: Request, place: Place) -> list[tuple[str, str]]:
+    """The fields that go to the registry. A text is asked for as it is: it is to be looked through for secrets."""
+    dropped = {"host", "authorization"} if place.drops_credentials else {"host"}
+    changed = {} if place.operation.name.startswith(_CONTENT) else {"accept-encoding": "identity"}
+    return [
+        (name, changed.get(name.lower(), value))
+        for name, value in request.headers.items()
+        if name.lower() not in dropped
+    ]
+
+
+def _decoded(kept: Headers, data: bytes) -> tuple[Headers, bytes]:
+    """A token endpoint's answer without its coding, where that is known: its tokens are to be found."""
+    found = plain(data, coding_of(kept))
+    if found is None:
+        return kept, data
+    return tuple(each for each in kept if each[0].lower() != "content-encoding"), found
+
+
 async def _read(pieces: AsyncIterator[bytes], begin: list[bytes]) -> bool:
     """Read into `begin` what is small; whether that is all."""
     size = 0
@@ -362,6 +382,11 @@ async def _chained(begin: list[bytes], rest: AsyncGenerator[bytes]) -> AsyncGene
 def _has_none(asked: _Asked, answer: UpstreamAnswer) -> bool:
     """Whether an answer has no body, whatever length it says."""
     return asked.request.method == "HEAD" or answer.status in _BODILESS
+
+
+def _cut(answer: UpstreamAnswer) -> Body:
+    """A body that was cut off, of the announced size: how much of it passed is a matter of chance."""
+    return Body(size=answer.length or 0, truncated=True)
 
 
 def _framed(asked: _Asked, answer: UpstreamAnswer, headers: Headers, data: bytes) -> Headers:

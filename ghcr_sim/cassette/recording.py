@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load
-from ghcr_sim.cassette.merge import Left, join, left_by, told_of
+from ghcr_sim.cassette.merge import Left, join, left_by, nothing_recorded, told_of
 from ghcr_sim.cassette.model import SCHEMA, Header
 from ghcr_sim.cassette.parts import Part, merging, parts_of
 from ghcr_sim.cassette.pool import Pool
@@ -79,7 +79,7 @@ class Recording:
 
     @property
     def withheld(self) -> list[str]:
-        """What was not kept because it holds a secret."""
+        """What was not kept because it holds a secret, or may hold one."""
         return [] if self._recorder is None else self._recorder.keeper.withheld
 
     def discard(self) -> None:
@@ -127,6 +127,12 @@ class Recording:
             CassetteError: Nothing was recorded, or it does not replay; the old cassette is as it was.
         """
         self._close()
+        if (self._recorder is None or not self._recorder.count) and parts_of(self.target) == (
+            [self._part.path],
+            [],
+        ):
+            self._part.discard()
+            raise nothing_recorded(self.target)
         with merging(self.target):
             done, alive = parts_of(self.target)
             if alive:

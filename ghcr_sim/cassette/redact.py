@@ -51,6 +51,11 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
 _HARMLESS = frozenset({"origin"})
 """Keys of a query that are dropped, and no secret: crane says which registry it mounts from."""
 
+_CREDENTIAL = re.compile("(?i)auth|credential|key|password|secret|signature|token")
+"""The name of a header field whose value is a secret."""
+
+_WORD = re.compile("[A-Za-z-]{0,15}")
+
 _LONG = 16
 _SECRET_KEY = re.compile("(?i)^sig$|signature|hmac|token|secret|password|credential|^_state$")
 """A key of a query whose value is a secret; that of another one is taken for one if it is long and no media type."""
@@ -127,11 +132,20 @@ class Redactor:
                     self._taint.add("a cookie", each.partition("=")[2].strip() or each.strip())
             elif name.lower() in {"authorization", "proxy-authorization"}:
                 self._taint.add_authorization(value)
+            elif name.lower() not in REQUEST_HEADERS and _CREDENTIAL.search(name):
+                self._learn_credential(name, value.strip())
         return tuple(
             sorted(
                 (name.lower(), value) for name, value in headers.items() if name.lower() in REQUEST_HEADERS
             )
         )
+
+    def _learn_credential(self, name: str, value: str) -> None:
+        """Remember the value of a field whose name speaks of a credential, unless it is a plain word."""
+        if _WORD.fullmatch(value):
+            return
+        self._taint.add(f"the {name[:40]} header", value)
+        self._taint.add_authorization(value)
 
     def response_headers(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         """The fields of an answer that may be kept, in their order and spelling."""

@@ -21,6 +21,7 @@ from ghcr_sim.cassette.pushes import Pushes
 from ghcr_sim.cassette.report import Miss, Report, explain
 from ghcr_sim.cassette.sessions import Sessions
 from ghcr_sim.cassette.shelf import Shelf, is_write, may_push
+from ghcr_sim.cassette.taint import Taint
 from ghcr_sim.clock import Clock, Ids
 from ghcr_sim.exchange import Content, Response
 from ghcr_sim.journal import LEAK, Journal
@@ -62,6 +63,7 @@ class Replay:
         ids: Sessions, tokens, signatures; drawn by chance if None.
         faithful: Whether addresses stay the recorded ones, for clients of a proxy.
         listener: Called with each record of the journal.
+        remedy: How to record again, for a miss; the words of the command line where it is empty.
 
     Attributes:
         journal: What happened.
@@ -77,8 +79,12 @@ class Replay:
         ids: Ids | None = None,
         faithful: bool = False,
         listener: Callable[[Record], None] | None = None,
+        remedy: str = "",
     ) -> None:
         self.cassette = cassette
+        self._remedy = remedy
+        self._taint = Taint()
+        self._credentials: set[str] = set()
         self.journal = Journal(listener=listener)
         self.report = Report()
         ids = ids or Ids()
@@ -106,6 +112,10 @@ class Replay:
         self.report.unused_writes, self.report.unused_reads = self._shelf.unused()
         return self.report
 
+    def masked(self, text: str) -> str:
+        """A text for people in which what looks like a secret, and each credential that came, is `<secret>`."""
+        return self._taint.masked(text)
+
     def suppose(self, exchange: Exchange) -> None:
         """Go on as if an exchange had been played: one whose bytes nobody has."""
         self._shelf.play(exchange)
@@ -113,6 +123,7 @@ class Replay:
     async def __call__(self, request: Request, body: Body) -> Response:
         """Answer one request."""
         start = self.journal.now()
+        self._learn(request)
         operation: Operation | None = None
         answer: Response | None = None
         try:
@@ -127,6 +138,13 @@ class Replay:
                 answer = _measured(answer, request.method)
             self.journal.write(start, request, operation, answer, 0)
         return answer
+
+    def _learn(self, request: Request) -> None:
+        """Remember a credential, so that it is not shown."""
+        value = request.headers.get("authorization")
+        if value is not None and value not in self._credentials:
+            self._credentials.add(value)
+            self._taint.add_authorization(value)
 
     def _operation(self, request: Request) -> Operation:
         """What is asked for; GitHub's API is a path like any other, and a realm is where a challenge says it is."""
@@ -262,7 +280,17 @@ class Replay:
 
     def _miss(self, key: Key, reason: str) -> Response:
         """No answer, and why."""
-        return self._missed(explain(key, self.cassette.exchanges, self.cassette.path, reason))
+        cassette = self.cassette
+        return self._missed(
+            explain(
+                key,
+                cassette.exchanges,
+                cassette.path,
+                reason,
+                hide=self._taint.masked,
+                remedy=self._remedy,
+            )
+        )
 
     def _failed(self, error: CassetteError) -> Response:
         """No answer, since what is on disk is damaged or gone."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.key import key_of_exchange
-from ghcr_sim.cassette.taint import masked
+from ghcr_sim.shapes import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ghcr_sim.cassette.key import Key
@@ -30,7 +30,7 @@ _HINTS = {
     "scope": "its token was not fetched for pushing there, and each recorded one was",
     "early": "it was recorded after a write that this run has not made: make it first",
     "used up": "it is used up: literal replay gives each answer once; try repeat or registry",
-    "withheld": "its body was withheld, because it holds a secret",
+    "withheld": "its body was withheld, because it holds a secret, or could not be looked through for one",
     "cut off": "its body was cut off while it was recorded",
 }
 
@@ -117,7 +117,15 @@ def told(key: Key) -> str:
     return f"{what.strip()} ({'; '.join(notes)})"
 
 
-def explain(key: Key, exchanges: Iterable[Exchange], path: Path, reason: str) -> Miss:
+def explain(
+    key: Key,
+    exchanges: Iterable[Exchange],
+    path: Path,
+    reason: str,
+    *,
+    hide: Callable[[str], str] = masked,
+    remedy: str = "",
+) -> Miss:
     """Why there is no answer, and which recorded requests are nearest.
 
     Args:
@@ -125,6 +133,8 @@ def explain(key: Key, exchanges: Iterable[Exchange], path: Path, reason: str) ->
         exchanges: What was recorded.
         path: The cassette.
         reason: Why, in a word.
+        hide: Masks secrets in what was asked.
+        remedy: How to record again; the words of the command line where it is empty.
 
     Returns:
         The miss, explained.
@@ -134,31 +144,43 @@ def explain(key: Key, exchanges: Iterable[Exchange], path: Path, reason: str) ->
         other = key_of_exchange(each)
         ranked.setdefault(other, (_likeness(key, other), each))
     nearest = sorted(ranked.items(), key=lambda item: -item[1][0])[:_SHOWN]
+    asked = _hidden(key, hide)
     lines = [
-        f"no answer on cassette for {told(key)}",
+        f"no answer on cassette for {told(asked)}",
         f"  cassette {path.name}; {_stage(key, list(ranked), reason)}",
     ]
     for other, (_, each) in nearest:
-        difference = _first_difference(key, other)
+        difference = _first_difference(key, other, asked)
         lines.append(
             f"  nearest: exchange {each.id}, {each.response.status}: {told(other)}"
             + (f"; differs in {difference}" if difference else "")
         )
     hint = _HINTS.get(reason, "record it, or ask for what was recorded")
-    lines.append(f"  {hint}; to record again: ghcr-sim record --to {path.name} -- COMMAND")
-    return Miss(masked(told(key)), reason, masked("\n".join(lines)))
+    lines.append(f"  {hint}; {remedy or f'to record again: ghcr-sim record --to {path.name} -- COMMAND'}")
+    return Miss(masked(told(asked)), reason, masked("\n".join(lines)))
+
+
+def _hidden(key: Key, hide: Callable[[str], str]) -> Key:
+    """A key that may be shown: what a client has asked may hold a secret."""
+    return key._replace(
+        repository=hide(key.repository),
+        reference=hide(key.reference),
+        query=tuple((hide(name), hide(value)) for name, value in key.query),
+        accept=tuple(map(hide, key.accept)),
+        range=hide(key.range),
+    )
 
 
 def _likeness(one: Key, other: Key) -> int:
     return sum(_WEIGHTS[each] for each in _FIELDS if getattr(one, each) == getattr(other, each))
 
 
-def _first_difference(one: Key, other: Key) -> str | None:
-    """The first field that differs, with both values."""
+def _first_difference(one: Key, other: Key, asked: Key) -> str | None:
+    """The first field that differs, with both values; ours as it may be shown."""
     for each in _FIELDS:
-        mine, theirs = getattr(one, each), getattr(other, each)
-        if mine != theirs:
-            return f"{each} ({_shown(mine)} was asked, {_shown(theirs)} recorded)"
+        theirs = getattr(other, each)
+        if getattr(one, each) != theirs:
+            return f"{each} ({_shown(getattr(asked, each))} was asked, {_shown(theirs)} recorded)"
     return None
 
 

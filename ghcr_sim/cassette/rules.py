@@ -9,7 +9,7 @@ from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
 from ghcr_sim.cassette.key import BY_ACCEPT, BY_RANGE, UNMATCHED, Key
 from ghcr_sim.cassette.model import Rules
 from ghcr_sim.cassette.redact import PLACEHOLDERS
-from ghcr_sim.cassette.taint import SHAPES
+from ghcr_sim.shapes import SHAPES
 
 __all__ = ["RULES"]
 

@@ -1,8 +1,7 @@
-"""Secrets: those of this recording, looked for in what is about to be written, and the shapes of all secrets.
+"""Secrets of a run: looked for in what is about to be written, and masked in what is shown.
 
 Every secret that passes is remembered in memory, and searched for raw, quoted for URLs and JSON, and in the three
-alignments of base64. Shapes need no recording, so that cassettes of others can be scanned. It edits nothing. Source:
-`reference/record-replay.md` section 5.3; token shapes: GitHub's documentation.
+alignments of base64. It edits nothing that is kept. Source: `reference/record-replay.md` section 5.3.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ghcr_sim.cassette.errors import SecretFound
+from ghcr_sim.shapes import MASK, masked, shapes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.model import Exchange
 
-__all__ = ["SHAPES", "Taint", "check", "masked", "secret_in", "shapes_in"]
+__all__ = ["Taint", "check", "secret_in"]
 
 _SHORTEST = 6
 """A shorter secret is a part of too many words to be looked for."""
@@ -34,82 +34,8 @@ _MANY = 8
 
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 
-SHAPES: dict[str, re.Pattern[bytes]] = {
-    "a GitHub token": re.compile(rb"gh[oprsu]_[A-Za-z0-9]{36}"),
-    "a fine-grained GitHub token": re.compile(rb"github_pat_[A-Za-z0-9_]{59,}"),
-    "a GitHub token in base64": re.compile(
-        rb"Z2h[vwyz1]X[A-Za-z0-9+/_-]{45}|Z2l0aHViX3BhdF[A-Za-z0-9+/_-]{60}"
-    ),
-    "a JSON web token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
-    "a private key": re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"),
-    "an AWS key": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "a signature of a storage address": re.compile(
-        rb"[?&](?:sig|hmac|X-Amz-Signature)=[A-Za-z0-9%+/=_-]{20,}"
-    ),
-    "credentials in a header": re.compile(
-        rb"(?i:\b(?:basic|bearer))[ \t]+(?=[a-z._~-]*[A-Z0-9+/])[A-Za-z0-9+/._~-]{20,}=*"
-    ),
-    "a password in a URL": re.compile(rb"(?i)\bhttps?://[^\s/?#\"'<>@:]{1,200}:[^\s/?#\"'<>@]{1,200}@"),
-}
-"""What a secret looks like, whoever's it is."""
-
-
-def shapes_in(data: bytes) -> Iterator[tuple[str, int]]:
-    """What looks like a secret.
-
-    Args:
-        data: Anything.
-
-    Yields:
-        What it looks like, and where it begins.
-
-    Example:
-        >>> list(shapes_in(b"no ghp_" + b"a1" * 18))
-        [('a GitHub token', 3)]
-    """
-    for name, shape in SHAPES.items():
-        for found in shape.finditer(data):
-            yield name, found.start()
-
-
-_MASK = b"<secret>"
-
-_TAILS = {
-    "a GitHub token": rb"\w*",
-    "a GitHub token in base64": rb"[A-Za-z0-9+/_-]*=*",
-    "a private key": rb"(?:(?s:.{0,16384}?)-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
-}
-"""What a secret that is found by its beginning may go on with."""
-
-_MASKED = (
-    *(re.compile(b"(?:%s)%s" % (SHAPES[name].pattern, tail)) for name, tail in _TAILS.items()),
-    *(shape for name, shape in SHAPES.items() if name not in _TAILS),
-)
-
-_NAMED = re.compile(
-    rb"""(?ix)
-    ( authorization ["']? \s* [:=,] \s* ["']? (?:basic|bearer) [ \t]+
-    | passw(?:or)?d (?: = ["']? | ["'] \s* [:,] \s* ["'] )
-    | [?&] [a-z_]*(?:token|secret) = )
-    [^\s"'&<>,;)]+"""
-)
-"""What is a secret by the word before it. Cassettes are not searched for it: in code, it is a name as often."""
-
 _WORD = re.compile(rb"[A-Za-z0-9+/_.%-]+=*")
 """What may be base64, with all that surrounds a secret in it."""
-
-
-def masked(text: str) -> str:
-    """A text for people in which everything that looks like a secret, or is called one, is `<secret>`.
-
-    Example:
-        >>> masked("no ghp_" + "a1" * 18)
-        'no <secret>'
-    """
-    data = text.encode("utf-8", "surrogatepass")
-    for shape in _MASKED:
-        data = shape.sub(_MASK, data)
-    return _NAMED.sub(rb"\1" + _MASK, data).decode("utf-8", "surrogatepass")
 
 
 class Taint:
@@ -174,7 +100,7 @@ class Taint:
         return next((name for form, name in self._needles.items() if form in data), None)
 
     def masked(self, text: str) -> str:
-        """A text for people in which each of these secrets, in any form, is `<secret>`.
+        """A text for people in which each of these secrets, in any form, and what looks like one, is `<secret>`.
 
         Example:
             >>> taint = Taint()
@@ -185,12 +111,10 @@ class Taint:
         data = text.encode("utf-8", "surrogatepass")
         encoded = {form for raw in self._raw for form in _encoded(raw)}
         for form in sorted(self._needles.keys() - encoded, key=len, reverse=True):
-            data = data.replace(form, _MASK)
+            data = data.replace(form, MASK)
         if any(form in data for form in encoded):
-            data = _WORD.sub(
-                lambda word: _MASK if any(form in word[0] for form in encoded) else word[0], data
-            )
-        return data.decode("utf-8", "surrogatepass")
+            data = _WORD.sub(lambda word: MASK if any(form in word[0] for form in encoded) else word[0], data)
+        return masked(data.decode("utf-8", "surrogatepass"))
 
     def find_raw(self, data: bytes, before: bytes = b"") -> str | None:
         """As `find`, as they are only: for content that is too large to look for each form.

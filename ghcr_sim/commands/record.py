@@ -25,8 +25,9 @@ from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.merge import told_of
 from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.clock import Clock
-from ghcr_sim.commands.loops import loop_factory
+from ghcr_sim.commands.loops import end_on_sigterm, run_to_end
 from ghcr_sim.errors import ServeError
+from ghcr_sim.live import is_loopback
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
 from ghcr_sim.serve import Door
@@ -64,19 +65,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Record, and say what became of it; the exit status."""
-    try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(_record(options))
-    except asyncio.CancelledError:
-        return 128 + signal.SIGTERM
-
-
-def _end_on_sigterm() -> None:
-    """Let SIGTERM end the command, the door and what lies in temporary folders, and not just this process."""
-    task = asyncio.current_task()
-    assert task is not None
-    with contextlib.suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return run_to_end(_record(options))
 
 
 async def _record(options: Options) -> int:
@@ -85,7 +74,7 @@ async def _record(options: Options) -> int:
     try:
         stopped = stop_signal() if not options.command else None
         if options.command:
-            _end_on_sigterm()
+            end_on_sigterm()
         async with _doors(options, recording) as variables:
             status = await command(options.command, variables, stopped)
         cassette = await recording.finish()
@@ -137,6 +126,8 @@ async def _doors(options: Options, recording: Recording) -> AsyncIterator[dict[s
                 if not options.command:
                     for name, value in variables.items():
                         click.echo(f"  export {name}={value}", err=True)
+                if is_loopback(host):
+                    click.echo(f"clients go to {host} without a proxy: for it, use --door reverse", err=True)
                 yield variables
             if proxy.refused:
                 click.echo(_left_out(proxy.refused), err=True)
@@ -237,7 +228,7 @@ def _leave(target: Path, recording: Recording) -> None:
 def _tell(options: Options, recording: Recording, cassette: Cassette | None) -> None:
     """Say what became of it."""
     for each in recording.withheld:
-        click.echo(f"withheld, because it holds a secret: {each}", err=True)
+        click.echo(f"withheld, because it holds a secret, or may hold one: {each}", err=True)
     if cassette is None:
         click.echo(f"{options.to}: another recorder is still at it; it will merge this part, too", err=True)
         return

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -14,7 +15,7 @@ import click
 from ghcr_sim.cassette import Replay, Strictness, load
 from ghcr_sim.cassette.addresses import API_HOST
 from ghcr_sim.cassette.hosts import hosts_of
-from ghcr_sim.commands.loops import loop_factory
+from ghcr_sim.commands.loops import end_on_sigterm, run_to_end
 from ghcr_sim.commands.record import command, environment, stop_signal
 from ghcr_sim.proxy import Proxy
 from ghcr_sim.registry.storage import GHCR_STORAGE
@@ -44,8 +45,7 @@ class Options:
 
 def run(options: Options) -> int:
     """Replay, and say how it went; the exit status."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(_replay(options))
+    return run_to_end(_replay(options))
 
 
 async def _replay(options: Options) -> int:
@@ -54,12 +54,20 @@ async def _replay(options: Options) -> int:
         cassette,
         cast("Strictness", options.strictness),
         faithful=options.door == "forward",
-        listener=None if options.quiet else _log,
     )
+    if not options.quiet:
+        replay.journal.listener = partial(_log, replay)
+    status = 0
     try:
         stopped = stop_signal() if not options.command else None
+        if options.command:
+            end_on_sigterm()
         async with _door(options, replay) as variables:
             status = await command(options.command, variables, stopped)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        click.echo(f"{options.cassette}: interrupted", err=True)
+        _tell(replay.close(), status)
+        raise
     finally:
         report = replay.close()
     return _tell(report, status)
@@ -88,8 +96,8 @@ async def _door(options: Options, replay: Replay) -> AsyncIterator[dict[str, str
             yield variables
 
 
-def _log(record: Record) -> None:
-    click.echo(f"{record.line()}  {record.by}", err=True)
+def _log(replay: Replay, record: Record) -> None:
+    click.echo(f"{replay.masked(record.line())}  {record.by}", err=True)
 
 
 def _tell(report: Report, status: int) -> int:

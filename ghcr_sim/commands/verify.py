@@ -17,7 +17,7 @@ from ghcr_sim.cassette import CassetteError, load
 from ghcr_sim.cassette.key import key_of_exchange
 from ghcr_sim.cassette.report import told
 from ghcr_sim.judge import judge_fake
-from ghcr_sim.live import judge_live
+from ghcr_sim.live import GHCR, judge_live
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,12 +36,17 @@ class Options:
     form: str
     output: Path | None
     live: bool
+    upstream: str | None = None
 
 
 def run(options: Options) -> int:
     """Judge, and show the verdicts; the exit status."""
     cassette = load(options.path).sealed()
-    verdicts = asyncio.run(judge_live(cassette) if options.live else judge_fake(cassette, options.profile))
+    verdicts = asyncio.run(
+        judge_live(cassette, options.upstream or GHCR)
+        if options.live
+        else judge_fake(cassette, options.profile)
+    )
     against = cassette.header.upstream if options.live else f"the fake (profile {options.profile})"
     text = _FORMS[options.form](options.path, against, verdicts)
     if options.output is None:

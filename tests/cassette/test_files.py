@@ -137,8 +137,15 @@ def test_a_wrong_seal_says_edited_by_hand_and_is_read(tmp_path) -> None:
     path.write_text(path.read_text().replace("say 2", "sAy 2"))
     found = load(path)
     assert not found.is_sealed
-    assert found.header.seal != seal_of(found.exchanges)
+    assert found.header.seal != seal_of(found.header, found.exchanges)
     assert len(found.exchanges) == 3
+
+
+def test_the_first_line_is_under_the_seal_too(tmp_path) -> None:
+    """Who edits where a cassette comes from, or what else its header says, breaks its seal."""
+    path = three(tmp_path / "a.jsonl").path
+    path.write_text(path.read_text().replace('"tool":"a test"', '"tool":"another"'))
+    assert not load(path).is_sealed
 
 
 @pytest.mark.parametrize("place", ["missing.jsonl", "missing/a.jsonl", ".", "file/a.jsonl"])
@@ -267,14 +274,16 @@ OLD = (
 def test_a_cassette_from_before_hosts_were_told_is_read(tmp_path) -> None:
     """It plays and is sealed as ever; putting it in form adds its hosts and leaves its rules."""
     path = tmp_path / "a.jsonl"
-    path.write_text(OLD % seal_of([exchange()]) + exchange().line() + "\n")
+    path.write_text(OLD % seal_of(None, [exchange()]) + exchange().line() + "\n")
     old = load(path)
     assert (old.is_sealed, old.header.hosts, old.header.rules.matched) == (True, {}, ())
     assert not is_formatted(path)
     format_cassette(path)
     assert is_formatted(path)
     new = load(path)
-    assert new.header == old.header.model_copy(update={"hosts": {"https://ghcr.io": ("registry",)}})
+    changed = {"hosts": {"https://ghcr.io": ("registry",)}, "seal": new.header.seal}
+    assert new.header == old.header.model_copy(update=changed)
+    assert new.header.seal == seal_of(new.header, new.exchanges)
     assert new.exchanges == old.exchanges
 
 
@@ -299,7 +308,8 @@ def test_no_time_is_in_a_line(tmp_path) -> None:
         .splitlines()
     )
     assert first[1:] == second[1:]
-    assert json.loads(first[0]) | {"recorded_at": ""} == json.loads(second[0]) | {"recorded_at": ""}
+    undated = {"recorded_at": "", "seal": ""}
+    assert json.loads(first[0]) | undated == json.loads(second[0]) | undated
 
 
 def test_loading_reads_no_body(tmp_path) -> None:

@@ -48,3 +48,31 @@ def test_bodies_as_far_as_they_were_kept(tmp_path) -> None:
     assert entries[5]["request"]["queryString"] == [{"name": "n", "value": "1"}]
     assert entries[5]["response"]["redirectURL"] == "/x"
     assert entries[0]["startedDateTime"] == "1970-01-01T00:00:00Z"
+
+
+def test_each_says_where_it_went_and_what_came(tmp_path) -> None:
+    """The query is in the URL, the storage host has its name, each upload its session, a body its media type."""
+    name = digest(b"x")
+    upload = {"repository": "a/b", "query": (("digest", name),)}
+    made = cassette(
+        tmp_path / "a.jsonl",
+        exchange(1, "tags.list", repository="a/b", query=(("last", "a b"), ("n", "1"))),
+        exchange(2, "storage.get", host="storage", reference=name),
+        exchange(3, "upload.put", reference="<session:1>", **upload),
+        exchange(
+            4, "upload.post", got_headers=(("location", "/v2/a/b/blobs/uploads/<session:2>"),), **upload
+        ),
+        exchange(5, "api.get", host="api", reference="/user"),
+        exchange(6, got=text("{}"), got_headers=(("Content-Type", "application/json"),)),
+        storage="https://cdn.example",
+    )
+    entries = to_har(made)["log"]["entries"]
+    assert [each["request"]["url"] for each in entries] == [
+        "https://ghcr.io/v2/a/b/tags/list?last=a+b&n=1",
+        f"https://cdn.example/ghcr1/blobs/{name}",
+        f"https://ghcr.io/v2/a/b/blobs/uploads/<session:1>?digest={name}",
+        f"https://ghcr.io/v2/a/b/blobs/uploads/?digest={name}",
+        "https://api.github.com/user",
+        "https://ghcr.io/v2/",
+    ]
+    assert entries[5]["response"]["content"]["mimeType"] == "application/json"

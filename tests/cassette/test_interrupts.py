@@ -126,6 +126,37 @@ def test_an_open_door_ends_so(tmp_path, registry, what) -> None:
     assert parts_of(target) == ([], [])
 
 
+@pytest.mark.parametrize("what", STATUS)
+@pytest.mark.parametrize("door", ["reverse", "forward"])
+def test_a_replay_that_is_interrupted_leaves_nothing(tmp_path, what, door) -> None:
+    """Its command ends with it, the proxy's key is gone, and the report is told all the same."""
+    made = cassette(tmp_path / "a.jsonl", exchange(1, got=text("hello")))
+    (tmp_path / "tmp").mkdir()
+    waiting = (
+        "import os, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "print(os.getpid(), flush=True)\n"
+        "time.sleep(600)"
+    )
+    words = ["replay", str(made.path), "--door", door, "--", sys.executable, "-c", waiting]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ghcr_sim", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+    ) as process:
+        waits = int(process.stdout.readline())
+        assert len(list((tmp_path / "tmp").glob("*/server.key"))) == (door == "forward")
+        said = ended(process, what)
+    assert process.returncode == STATUS[what], said
+    with pytest.raises(ProcessLookupError):
+        os.kill(waits, 0)
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert "a.jsonl: interrupted\n0 recorded, 0 repeated" in said
+
+
 # -- from Python
 
 

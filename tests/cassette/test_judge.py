@@ -289,6 +289,45 @@ def test_the_real_registry_is_only_read(tmp_path, monkeypatch) -> None:
     assert "hunter2" not in repr(found)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "named", "says"),
+    [
+        ("https://evil.example", live.GHCR, "--upstream https://evil.example"),
+        ("https://ghcr.io.evil.example", live.GHCR, "goes to https://ghcr.io only"),
+        ("http://ghcr.io", live.GHCR, "goes to https://ghcr.io only"),
+        ("https://evil.example", "https://mine.example", "goes to https://mine.example only"),
+        ("http://mine.example", "http://mine.example", "in the open"),
+        ("http://127.evil.example", "http://127.evil.example", "in the open"),
+    ],
+)
+def test_a_cassette_does_not_decide_where_the_token_goes(
+    tmp_path, monkeypatch, recorded, named, says
+) -> None:
+    """It goes to ghcr.io, or to whom the caller names, never in plain HTTP to another machine; nobody is asked."""
+    monkeypatch.setattr(live, "Upstream", lambda: pytest.fail("somebody is asked"))
+    monkeypatch.setenv(live.TOKEN, "hunter2hunter2")
+    made = cassette(tmp_path / "a.jsonl", exchange(), upstream=recorded)
+    with pytest.raises(CassetteError, match=says):
+        asyncio.run(live.judge_live(made, named))
+
+
+@pytest.mark.parametrize("upstream", [live.GHCR, "https://mine.example"])
+def test_nothing_in_a_line_leads_the_token_elsewhere(tmp_path, monkeypatch, upstream) -> None:
+    """A path that continues the API's name is not asked for; nor is GitHub, with another registry's token."""
+    upstream_asked = Live([])
+    monkeypatch.setattr(live, "Upstream", lambda: upstream_asked)
+    monkeypatch.setenv(live.TOKEN, "hunter2hunter2")
+    reference = "/user" if upstream != live.GHCR else ".evil.example/user"
+    made = cassette(
+        tmp_path / "a.jsonl",
+        exchange(1, "api.get", host="api", reference=reference, auth="bearer"),
+        upstream=upstream,
+    )
+    found = asyncio.run(live.judge_live(made, upstream))
+    assert [each.verdict for each in found] == ["different"]
+    assert not upstream_asked.asked
+
+
 def test_a_real_registry_that_does_not_answer(tmp_path, monkeypatch) -> None:
     """The error names the cassette; without a token nobody is asked."""
     monkeypatch.setattr(live, "Upstream", lambda: Live([UpstreamError("ghcr.io does not answer")]))

@@ -55,7 +55,7 @@ def test_the_same_of_the_fake(ghcr: Ghcr, tmp_path: Path, monkeypatch: pytest.Mo
     assert run(_options(cassette, ghcr.url)) == 0
     assert verify(Verify(cassette, "ghcr", "text", None, live=False)) == 0
     monkeypatch.setenv(TOKEN, ghcr.token)
-    assert verify(Verify(cassette, "ghcr", "text", None, live=True)) == 0
+    assert verify(Verify(cassette, "ghcr", "text", None, live=True, upstream=ghcr.url)) == 0
 
 
 @pytest.mark.live

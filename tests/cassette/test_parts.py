@@ -65,6 +65,16 @@ def test_a_discarded_part_leaves_nothing(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_discarded_part_leaves_no_directory_of_its_own(tmp_path) -> None:
+    """What was made for it goes, as far as nothing else has come into it."""
+    part(tmp_path / "b" / "c" / "a.jsonl", "one").discard()
+    assert list(tmp_path.iterdir()) == []
+    made = part(tmp_path / "b" / "c" / "a.jsonl", "one")
+    (tmp_path / "b" / "other").write_text("")
+    made.discard()
+    assert [each.name for each in (tmp_path / "b").iterdir()] == ["other"]
+
+
 def test_a_part_can_be_written_anew(tmp_path) -> None:
     """Other lines take the place of all that were there, at once."""
     made = part(tmp_path / "a.jsonl", "one", "two")

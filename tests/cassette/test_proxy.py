@@ -185,7 +185,9 @@ def test_a_port_that_is_taken_is_named(authority) -> None:
 
     async def play():
         async with Proxy(handler, authority, frozenset()) as proxy:
-            with pytest.raises(ServeError, match=f"cannot listen on 127.0.0.1 port {proxy.port}"):
+            with pytest.raises(
+                ServeError, match=f"cannot listen on 127.0.0.1 port {proxy.port}: .*; --port 0"
+            ):
                 await Proxy(handler, authority, frozenset(), port=proxy.port).__aenter__()
 
     asyncio.run(play())

@@ -48,6 +48,25 @@ def test_only_what_is_listed_is_kept_of_a_request(redactor, taint) -> None:
         assert taint.find(secret.encode()), secret
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("Private-Token", "planted-42", "the Private-Token header"),
+        ("X-Auth-Token", "planted-42", "the X-Auth-Token header"),
+        ("X-Api-Key", "planted-42", "the X-Api-Key header"),
+        ("X-Registry-Auth", "Bearer planted-42", "the Authorization header"),
+        ("X-My-Password", "planted-42", "the X-My-Password header"),
+        ("X-Amz-Signature", "planted-42", "the X-Amz-Signature header"),
+        ("X-Request-Id", "planted-42", None),
+        ("X-Auth-Type", "planted-", None),
+    ],
+)
+def test_a_field_that_speaks_of_a_credential_is_remembered(redactor, taint, name, value, found) -> None:
+    """Whatever it is called: its value is a secret, unless it is a plain word."""
+    assert redactor.request_headers({name: value}) == ()
+    assert taint.find(b'{"errors":"planted-42 is wrong"}') == found
+
+
 def test_order_and_spelling_of_an_answer_are_kept(redactor, taint) -> None:
     """What is listed stays as it was, ids and dates as placeholders; cookies are remembered and dropped."""
     kept = redactor.response_headers(

@@ -536,6 +536,34 @@ def test_no_secret_is_in_a_report_a_journal_or_a_repr(recorded) -> None:
     assert len(lines) == 3
 
 
+@pytest.mark.parametrize("authorization", ["Bearer odd-Secret-RST5678", basic("odd-Secret-RST5678")])
+def test_a_credential_of_this_run_is_in_no_text(recorded, authorization) -> None:
+    """Who sends its credential once more, as a part of what is asked for: it is in no answer, no line, no report."""
+    secret = "odd-Secret-RST5678"
+    replay = Replay(recorded)
+    lines: list[str] = []
+    replay.journal.listener = lambda each: lines.append(replay.masked(each.line()))
+    headers = {"authorization": authorization}
+    for target in (f"tags/list?last={secret}", f"manifests/{secret}"):
+        got = asked(replay, "GET", f"/v2/acme/app/{target}", b"", headers)
+        assert got.status == MISS
+        assert secret not in got.body.decode() + "".join(lines)
+    report = replay.close()
+    assert secret not in repr(report) + "".join(report.problems())
+    assert "last=<secret>" in report.misses[0].text
+    assert "last=<secret>" in lines[0]
+
+
+def test_a_miss_says_the_remedy_of_who_replays(recorded) -> None:
+    """The command line's words are the default."""
+    for given, said in (
+        ("", "ghcr-sim record --to"),
+        ("run it with --ghcr-record", "; run it with --ghcr-record\n"),
+    ):
+        replay = Replay(recorded, remedy=given)
+        assert said in asked(replay, "GET", "/v2/x/y/tags/list").body.decode()
+
+
 def test_a_miss_names_the_nearest(recorded) -> None:
     """How far the request came, the three nearest, the first difference, and what to do."""
     replay = Replay(recorded)

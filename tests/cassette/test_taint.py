@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote
@@ -16,7 +17,8 @@ from hypothesis import strategies as st
 from strategies import some
 
 from ghcr_sim.cassette.errors import SecretFound
-from ghcr_sim.cassette.taint import SHAPES, Taint, _possible, check, masked, secret_in, shapes_in
+from ghcr_sim.cassette.taint import Taint, _possible, check, secret_in
+from ghcr_sim.shapes import SHAPES, masked, shapes_in
 
 secrets = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=6, max_size=40)
 around = st.binary(max_size=9)
@@ -138,6 +140,17 @@ def test_no_secret_is_shown() -> None:
     """What is remembered stands in no repr."""
     taint = of("hunter2hunter2")
     assert repr(taint) == "<Taint of 1 secrets>"
+
+
+def test_a_secret_is_masked_in_what_people_read() -> None:
+    """Whole, in whatever form, beside what looks like one."""
+    taint = of("hunter2/hunter2")
+    said = (
+        f"a hunter2/hunter2, b hunter2%2Fhunter2, c {base64.b64encode(b'hunter2/hunter2').decode()}, d {PAT}"
+    )
+    assert re.sub("<secret>.?.?,", "<secret>,", taint.masked(said)) == (
+        "a <secret>, b <secret>, c <secret>, d <secret>"
+    )
 
 
 SHAPED = {

@@ -1,0 +1,89 @@
+"""The shapes of secrets, whoever's they are: looked for in files, and masked in what people read.
+
+They need no recording, so that cassettes of others can be scanned. It knows no secret, and edits no file. Source:
+`reference/record-replay.md` section 5.3; token shapes: GitHub's documentation.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["MASK", "SHAPES", "masked", "shapes_in"]
+
+SHAPES: dict[str, re.Pattern[bytes]] = {
+    "a GitHub token": re.compile(rb"gh[oprsu]_[A-Za-z0-9]{36}"),
+    "a fine-grained GitHub token": re.compile(rb"github_pat_[A-Za-z0-9_]{59,}"),
+    "a GitHub token in base64": re.compile(
+        rb"Z2h[vwyz1]X[A-Za-z0-9+/_-]{45}|Z2l0aHViX3BhdF[A-Za-z0-9+/_-]{60}"
+    ),
+    "a JSON web token": re.compile(rb"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    "a private key": re.compile(rb"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"),
+    "an AWS key": re.compile(rb"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
+    "a signature of a storage address": re.compile(
+        rb"[?&](?:sig|hmac|X-Amz-Signature)=[A-Za-z0-9%+/=_-]{20,}"
+    ),
+    "credentials in a header": re.compile(
+        rb"(?i:\b(?:basic|bearer))[ \t]+(?=[a-z._~-]*[A-Z0-9+/])[A-Za-z0-9+/._~-]{20,}=*"
+    ),
+    "a password in a URL": re.compile(rb"(?i)\bhttps?://[^\s/?#\"'<>@:]{1,200}:[^\s/?#\"'<>@]{1,200}@"),
+}
+"""What a secret looks like, whoever's it is."""
+
+
+def shapes_in(data: bytes) -> Iterator[tuple[str, int]]:
+    """What looks like a secret.
+
+    Args:
+        data: Anything.
+
+    Yields:
+        What it looks like, and where it begins.
+
+    Example:
+        >>> list(shapes_in(b"no ghp_" + b"a1" * 18))
+        [('a GitHub token', 3)]
+    """
+    for name, shape in SHAPES.items():
+        for found in shape.finditer(data):
+            yield name, found.start()
+
+
+MASK = b"<secret>"
+
+_TAILS = {
+    "a GitHub token": rb"\w*",
+    "a GitHub token in base64": rb"[A-Za-z0-9+/_-]*=*",
+    "a private key": rb"(?:(?s:.{0,16384}?)-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
+}
+"""What a secret that is found by its beginning may go on with."""
+
+_MASKED = (
+    *(re.compile(b"(?:%s)%s" % (SHAPES[name].pattern, tail)) for name, tail in _TAILS.items()),
+    *(shape for name, shape in SHAPES.items() if name not in _TAILS),
+)
+
+_NAMED = re.compile(
+    rb"""(?ix)
+    ( authorization ["']? \s* [:=,] \s* ["']? (?:basic|bearer) [ \t]+
+    | passw(?:or)?d (?: = ["']? | ["'] \s* [:,] \s* ["'] )
+    | [?&] [a-z_]*(?:token|secret) = )
+    [^\s"'&<>,;)]+"""
+)
+"""What is a secret by the word before it. Cassettes are not searched for it: in code, it is a name as often."""
+
+
+def masked(text: str) -> str:
+    """A text for people in which everything that looks like a secret, or is called one, is `<secret>`.
+
+    Example:
+        >>> masked("no ghp_" + "a1" * 18)
+        'no <secret>'
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    for shape in _MASKED:
+        data = shape.sub(MASK, data)
+    return _NAMED.sub(rb"\1" + MASK, data).decode("utf-8", "surrogatepass")
