@@ -11,7 +11,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.cause import referenced
-from ghcr_sim.cassette.content import Shown, Unseen
+from ghcr_sim.cassette.changes import Shown
+from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.sessions import digest_of
 from ghcr_sim.exchange import BodyError, Response
 from ghcr_sim.oci import Refusal
@@ -137,15 +138,15 @@ class Pushes:
         if operation.one("mount") is None:
             session = self._sessions.begin(operation.repository, body.length)
             await session.take(body, parse_digest(digest).algorithm)
-            self._known.push_blob(operation.repository, self._finished(session, digest))
+            self._known.push_blob(operation.repository, self._finished(session, digest), exchange.id)
         else:
-            self._mount(operation, digest)
+            self._mount(operation, digest, exchange.id)
         self._shelf.play(exchange)
         return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
 
-    def _mount(self, operation: Operation, digest: str) -> None:
+    def _mount(self, operation: Operation, digest: str, write: int | None = None) -> None:
         blob = self._known.blob(operation.one("from") or "", digest) or Unseen(digest, 0)
-        self._known.push_blob(operation.repository, blob)
+        self._known.push_blob(operation.repository, blob, write)
 
     def _mounted(self, operation: Operation, request: Request, digest: str) -> Response | None:
         """A mount that was not recorded, of a blob that the source is known to have."""
@@ -210,7 +211,7 @@ class Pushes:
             return None
         blob = self._finished(session, digest)
         self._sessions.end(session)
-        self._known.push_blob(operation.repository, blob)
+        self._known.push_blob(operation.repository, blob, exchange.id if exchange else None)
         if exchange is not None:
             self._shelf.play_session(exchange)
             return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
@@ -283,7 +284,10 @@ class Pushes:
         if exchange is None:
             self._shelf.play_instead(key)
         media_type = request.headers.get("content-type", "")
-        self._known.push_manifest(operation.repository, operation.reference, Shown(digest, media_type, data))
+        shown = Shown(digest, media_type, data)
+        self._known.push_manifest(
+            operation.repository, operation.reference, shown, exchange.id if exchange else None
+        )
         if exchange is not None:
             return self._recorded(exchange, request)
         values = {
