@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ghcr_sim.cassette.cause import referenced
 from ghcr_sim.cassette.changes import Shown
 from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.sessions import digest_of
@@ -18,6 +17,7 @@ from ghcr_sim.exchange import BodyError, Response
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.ranges import parse_chunk_range
+from ghcr_sim.registry.check import check_form
 from ghcr_sim.registry.registry import read_capped
 from ghcr_sim.store import DigestMismatch
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.sessions import Session, Sessions
     from ghcr_sim.cassette.shelf import Shelf
     from ghcr_sim.exchange import Body, Request
+    from ghcr_sim.registry.check import Checked
     from ghcr_sim.route import Operation
     from ghcr_sim.store import Blob
 
@@ -276,14 +277,16 @@ class Pushes:
         exchange = self._recorded_manifest(key, digest_of(data, "sha256"))
         if exchange is not None and exchange.response.status >= _REFUSED:
             return self._recorded(exchange, request)
+        media_type = request.headers.get("content-type", "")
+        if exchange is None or _media_type(exchange) not in {"", media_type}:
+            media_type = self._checked(operation, media_type, data).media_type
         if exchange is None or not self._shelf.is_available(exchange):
-            self._check_references(operation, data)
+            self._check_references(operation, self._checked(operation, media_type, data))
         exemplar = exchange or (self._shelf.exemplar("manifest.put", _CREATED) if derives else None)
         if exemplar is None:
             return None
         if exchange is None:
             self._shelf.play_instead(key)
-        media_type = request.headers.get("content-type", "")
         shown = Shown(digest, media_type, data)
         self._known.push_manifest(
             operation.repository, operation.reference, shown, exchange.id if exchange else None
@@ -308,12 +311,19 @@ class Pushes:
                 return each
         return None
 
-    def _check_references(self, operation: Operation, data: bytes) -> None:
+    def _checked(self, operation: Operation, media_type: str, data: bytes) -> Checked:
+        """What a manifest is and names; what is none is refused."""
+        try:
+            return check_form(media_type, data)
+        except Refusal as refusal:
+            self._report.wrongs.append(f"what was pushed to {operation.repository} is no manifest: {refusal}")
+            raise
+
+    def _check_references(self, operation: Operation, checked: Checked) -> None:
         """Refuse a manifest whose content is not there."""
-        blobs, manifests = referenced(data)
         there = self._known
-        missing = [each for each in blobs if not there.has_blob(operation.repository, each)]
-        missing += [each for each in manifests if there.manifest(operation.repository, each) is None]
+        missing = [each for each in checked.blobs if not there.has_blob(operation.repository, each)]
+        missing += [each for each in checked.manifests if there.manifest(operation.repository, each) is None]
         if missing:
             self._report.wrongs.append(
                 f"a manifest was pushed to {operation.repository} before what it lists: {', '.join(missing[:3])}"
@@ -348,6 +358,11 @@ class Pushes:
             replaced=changes,
         )
         return Response(exchange.response.status, headers, data, by="recorded")
+
+
+def _media_type(exchange: Exchange) -> str:
+    """What a recorded push said that it was."""
+    return next((value for name, value in exchange.request.headers if name == "content-type"), "")
 
 
 def _committed(exemplar: Exchange, repository: str, digest: str) -> dict[str, str | None]:
