@@ -126,7 +126,14 @@ async def judge(
 
     Returns:
         For each exchange, how it came out.
+
+    Raises:
+        CassetteError: There is no exchange: nothing can be judged.
     """
+    if not cassette.exchanges:
+        raise CassetteError(
+            "it has no exchanges, and so nothing to verify", path=cassette.path, remedy="record it again"
+        )
     player = Player(handler, cassette.pool, login)
     unsent: set[str] = set()
     out = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ghcr_sim.cassette.cause import sizes_in
 from ghcr_sim.cassette.changes import Changes, Shown
 from ghcr_sim.cassette.errors import CassetteError
 
@@ -171,6 +172,15 @@ class Known:
                 return self._pool.blob(digest)
         return None
 
+    def size_of(self, blob: Blob) -> int | None:
+        """How many bytes a blob has, by itself or by what the cassette says of its digest; None where nobody does."""
+        if not isinstance(blob, Unseen) or blob.is_sized:
+            return blob.size
+        shown = (body for found in self._shown.values() for _, body, _ in found)
+        manifests = dict.fromkeys(str(body.digest) for body in shown)
+        named = (sizes_in(self._pool.read(each)) for each in manifests if self._pool.has(each))
+        return next((sizes[blob.digest] for sizes in named if blob.digest in sizes), None)
+
     def any_blob(self, digest: str) -> Blob | None:
         """A blob by its digest alone, as the storage host finds it behind a signature."""
         own = next((blob for (_, each), blob in self._changes.blobs.items() if blob and each == digest), None)
@@ -190,18 +200,22 @@ class Known:
 
 
 class Unseen:
-    """A blob of which digest and size are known, and the bytes are not: nobody kept them.
+    """A blob of which the digest is known, and the bytes are not: nobody kept them.
 
     Args:
         digest: Its digest.
-        size: How many bytes it has.
+        size: How many bytes it has; None where nobody has said so.
+
+    Attributes:
+        is_sized: Whether `size` is known; it is 0 where it is not.
     """
 
     path: str | None = None
 
-    def __init__(self, digest: str, size: int) -> None:
+    def __init__(self, digest: str, size: int | None) -> None:
         self.digest = digest
-        self.size = size
+        self.size = size or 0
+        self.is_sized = size is not None
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
         """Nothing.

@@ -147,10 +147,10 @@ class Deriver:
         blob = self._known.blob(operation.repository, operation.reference)
         if blob is None:
             return self._absent(operation, request, "blob.head", "blob.get")
-        exemplar = self._shelf.exemplar("blob.head", 200)
-        if exemplar is None:
+        exemplar, size = self._shelf.exemplar("blob.head", 200), self._known.size_of(blob)
+        if exemplar is None or size is None:
             return None
-        replaced = _sized(exemplar, blob.size, blob.digest)
+        replaced = _sized(exemplar, size, blob.digest)
         return Response(200, self._dialect.headers(exemplar, request, replaced=replaced), by=_BY)
 
     def _blob(self, operation: Operation, request: Request) -> Response | None:

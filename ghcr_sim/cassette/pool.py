@@ -145,14 +145,29 @@ class Pool:
                 yield digest
 
     def remove(self, digest: str) -> None:
-        """Forget some bytes, and the manifest that they are in `index.json`."""
-        with self._lock():
-            index = self._index()
-            kept = [each for each in index["manifests"] if each.get("digest") != digest]
-            if len(kept) != len(index["manifests"]):
-                index["manifests"] = kept
-                self._write("index.json", _canonical(index))
-            self.path(digest).unlink(missing_ok=True)
+        """Forget some bytes, and the manifest that they are in `index.json`.
+
+        Raises:
+            CassetteError: The pool cannot be changed.
+        """
+        try:
+            with self._lock():
+                self._unlist(digest)
+                self.path(digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise CassetteError(
+                f"{digest} cannot be removed from the pool: {error.strerror or error}",
+                path=self.path(digest),
+                remedy="let yourself write in its directory and in the pool's",
+            ) from None
+
+    def _unlist(self, digest: str) -> None:
+        """Take a manifest out of `index.json`."""
+        index = self._index()
+        kept = [each for each in index["manifests"] if each.get("digest") != digest]
+        if len(kept) != len(index["manifests"]):
+            index["manifests"] = kept
+            self._write("index.json", _canonical(index))
 
     def _lock(self) -> FileLock:
         return FileLock(str(self.root / ".lock"), timeout=_LOCK_SECONDS)

@@ -146,7 +146,7 @@ class Pushes:
         return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
 
     def _mount(self, operation: Operation, digest: str, write: int | None = None) -> None:
-        blob = self._known.blob(operation.one("from") or "", digest) or Unseen(digest, 0)
+        blob = self._known.blob(operation.one("from") or "", digest) or Unseen(digest, None)
         self._known.push_blob(operation.repository, blob, write)
 
     def _mounted(self, operation: Operation, request: Request, digest: str) -> Response | None:

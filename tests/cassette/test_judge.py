@@ -177,6 +177,12 @@ def test_the_fake_agrees_with_a_recording_of_itself(tmp_path) -> None:
     assert all(each.notes for each in found if each.verdict == "not asked")
 
 
+def test_a_cassette_without_exchanges_is_no_verdict(tmp_path) -> None:
+    """Nothing was judged, and that is not the same as nothing differs."""
+    with pytest.raises(CassetteError, match=r"a\.jsonl: it has no exchanges, and so nothing to verify"):
+        verdicts(tmp_path / "a.jsonl")
+
+
 def test_what_is_gone_from_the_pool_differs_and_the_rest_is_judged(tmp_path) -> None:
     """Each exchange that needs a body that is gone says which file is missing; all others are judged."""
     found = record(tmp_path / "a.jsonl")
