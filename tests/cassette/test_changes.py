@@ -98,6 +98,25 @@ def test_what_was_recorded_after_the_last_write_holds() -> None:
     assert not changes(("v1", OLD, 1), ("v2", OLD, None), recorded=recorded).holds(lagging)
 
 
+def test_a_page_after_the_recorded_push_of_a_tag_holds_after_another_push_of_it() -> None:
+    """Test data is often random: which tags there are does not depend on it, and a page need not have them all."""
+    recorded = tuple(put(number, f"v{number}") for number in (1, 2, 3))
+    page = listed("v1", "v2", after=(1, 2, 3))
+    pushed = [(f"v{number}", NEW, None) for number in (1, 2, 3)]
+    assert changes(*pushed, recorded=recorded).holds(page)
+    assert not changes(*pushed, ("v4", NEW, None), recorded=recorded).holds(page)
+    assert not changes(*pushed, ("v3", None, None), recorded=recorded).holds(page)
+
+
+def test_a_list_after_a_recorded_deletion_holds_after_it() -> None:
+    """Also where a manifest went by its digest, and its tags with it."""
+    deletion = exchange(2, "manifest.delete", 202, reference=A, **COMMON)
+    gone = [(name, None, 2) for name in (A, "v1")]
+    made = changes(("v1", OLD, 1), *gone, recorded=(put(1, "v1"), deletion))
+    assert made.holds(listed(after=(1, 2)))
+    assert not made.holds(listed("v1", after=(1,)))
+
+
 def test_a_blob_is_there_after_its_upload_and_not_after_its_deletion() -> None:
     """Whichever way it came."""
     made = Changes(())
