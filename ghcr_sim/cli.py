@@ -169,7 +169,11 @@ def show(path: Path) -> None:
 
 @cassette.command("fmt")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--check", is_flag=True, help="Change nothing; fail where something would change.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Change nothing; fail where something would change, or a body is missing or damaged.",
+)
 def format_(paths: tuple[Path, ...], check: bool) -> None:
     """Write cassettes in canonical form, sealed anew."""
     from ghcr_sim.commands.cassettes import format_all  # noqa: PLC0415 - the same

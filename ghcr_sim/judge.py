@@ -20,6 +20,7 @@ from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.order import session_of
 from ghcr_sim.cassette.player import DigestBody, Login, Player
+from ghcr_sim.oci import Refusal
 from ghcr_sim.route import WRITES
 from ghcr_sim.store.repository import Manifest
 
@@ -126,7 +127,14 @@ async def judge(
 
     Returns:
         For each exchange, how it came out.
+
+    Raises:
+        CassetteError: There is no exchange: nothing can be judged.
     """
+    if not cassette.exchanges:
+        raise CassetteError(
+            "it has no exchanges, and so nothing to verify", path=cassette.path, remedy="record it again"
+        )
     player = Player(handler, cassette.pool, login)
     unsent: set[str] = set()
     out = []
@@ -140,11 +148,36 @@ async def judge(
         if each.response.status in _ILL:
             out.append(Difference(each, "not asked", ("a limit or a failure of that day",)))
             continue
+        if seeded is not None and _is_unseeded(seeded, each):
+            out.append(Difference(each, "not asked", ("the bytes of the manifest were not kept",)))
+            continue
         try:
+            if seeded is not None:
+                _check_kept(cassette, each)
             out.append(await _played(player, each, seeded, unsent))
         except CassetteError as error:
             out.append(Difference(each, "different", (str(error),)))
     return out
+
+
+def _is_unseeded(fake: Simulator, each: Exchange) -> bool:
+    """Whether a look found a manifest, before any write, that nobody has fetched: the fake cannot have it."""
+    if each.operation != "manifest.head" or each.response.status >= _REFUSED or each.after:
+        return False
+    manifest = fake.store.manifest(each.repository, each.reference)
+    return manifest is None or manifest.digest == _SOME_DIGEST
+
+
+def _check_kept(cassette: Cassette, each: Exchange) -> None:
+    """See that the fake could start with what an answer shows: else it would be blamed for what the pool lacks.
+
+    Raises:
+        CassetteError: The body is gone, or is another one.
+    """
+    body = each.response.body
+    if body is not None and body.pooled and body.digest is not None:
+        look = cassette.pool.read if each.operation == "manifest.get" else cassette.pool.blob
+        look(body.digest, body.size)
 
 
 async def _played(player: Player, each: Exchange, seeded: Simulator | None, unsent: set[str]) -> Difference:
@@ -276,6 +309,8 @@ def _seed(fake: Simulator, cassette: Cassette) -> None:
         body, status = each.response.body, each.response.status
         if each.operation == "manifest.get" and status == 200 and body and body.pooled and body.digest:  # noqa: PLR2004 - OK
             _seed_manifest(fake, cassette, each, body.digest)
+        elif each.operation == "manifest.head" and status == 200:  # noqa: PLR2004 - OK
+            _seed_manifest(fake, cassette, each, _field(each, "docker-content-digest"))
         elif each.operation in {"blob.get", "blob.head"} and status < _REFUSED:
             _seed_blob(fake, cassette, each.repository, each.reference, _length(each))
     _seed_tags(fake, cassette)
@@ -287,14 +322,15 @@ def _seed(fake: Simulator, cassette: Cassette) -> None:
 
 
 def _seed_manifest(fake: Simulator, cassette: Cassette, each: Exchange, digest: str) -> None:
-    if not cassette.pool.has(digest):
-        return  # what is asked of it will differ, and say so
-    data = cassette.pool.read(digest)
-    media_type = next((value for name, value in each.response.headers if name.lower() == "content-type"), "")
+    try:
+        data = cassette.pool.read(digest)
+    except (CassetteError, Refusal):
+        return  # what is asked of it says so
     for blob in referenced(data)[0]:
         _seed_blob(fake, cassette, each.repository, blob, 0)
     tags = () if ":" in each.reference else (each.reference,)
-    fake.store.put_manifest(each.repository, Manifest.read(digest, media_type, data), tags)
+    manifest = Manifest.read(digest, _field(each, "content-type"), data)
+    fake.store.put_manifest(each.repository, manifest, tags)
     fake.rights.settle(each.repository)
 
 
@@ -327,5 +363,10 @@ def _put_unseen(fake: Simulator, each: Exchange) -> None:
 
 
 def _length(each: Exchange) -> int:
-    said = next((value for name, value in each.response.headers if name.lower() == "content-length"), "0")
+    said = _field(each, "content-length")
     return int(said) if said.isdigit() else 0
+
+
+def _field(each: Exchange, name: str) -> str:
+    """A header field of an answer, or ""."""
+    return next((value for key, value in each.response.headers if key.lower() == name), "")

@@ -101,14 +101,25 @@ def needed_digests(exchanges: Iterable[Exchange]) -> Iterator[str]:
                 yield body.digest
 
 
-def missing(cassette: Cassette) -> list[CassetteError]:
-    """What the pool lacks, or has in another size: one error a body."""
+def missing(cassette: Cassette, *, thorough: bool = False) -> list[CassetteError]:
+    """What the pool lacks, or has in another size: one error a body.
+
+    Args:
+        cassette: The cassette.
+        thorough: Whether each body is read, and one with another digest is told, too.
+
+    Returns:
+        The errors.
+    """
+    look = cassette.pool.verify if thorough else cassette.pool.blob
     found: dict[str, CassetteError] = {}
+    seen: set[str] = set()
     for each in cassette.exchanges:
         for body in (each.request.body, each.response.body):
-            if body is not None and body.pooled and body.digest and body.digest not in found:
+            if body is not None and body.pooled and body.digest and body.digest not in seen:
+                seen.add(body.digest)
                 try:
-                    cassette.pool.blob(body.digest, body.size)
+                    look(body.digest, body.size)
                 except CassetteError as error:
                     found[body.digest] = error
     return list(found.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Resource", "changed_by", "needed_by", "referenced"]
+__all__ = ["Resource", "changed_by", "needed_by", "referenced", "sizes_in"]
 
 Resource = tuple[str, ...]
 """A word, `blob`, `manifest`, `list` or `package`; the repository; and for the first two a digest or reference."""
@@ -114,14 +114,34 @@ def referenced(manifest: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     Returns:
         Blobs, and manifests.
     """
+    blobs, manifests = _descriptors(manifest)
+    return _digests(blobs), _digests(manifests)
+
+
+def sizes_in(manifest: bytes) -> dict[str, int]:
+    """The sizes that a manifest says.
+
+    Args:
+        manifest: Its bytes; what is no manifest says none.
+
+    Returns:
+        Digest → bytes.
+    """
+    listed = [each for found in _descriptors(manifest) for each in found if isinstance(each, dict)]
+    said = ((each.get("digest"), each.get("size")) for each in listed)
+    return {digest: size for digest, size in said if isinstance(digest, str) and isinstance(size, int)}
+
+
+def _descriptors(manifest: bytes) -> tuple[list[Any], list[Any]]:
+    """What a manifest lists: blobs, and manifests."""
     try:
         document: Any = json.loads(manifest)
     except (ValueError, RecursionError):
-        return (), ()
+        return [], []
     if not isinstance(document, dict):
-        return (), ()
+        return [], []
     layers = _list(document.get("layers")) or _list(document.get("blobs"))
-    return _digests([document.get("config"), *layers]), _digests(_list(document.get("manifests")))
+    return [document.get("config"), *layers], _list(document.get("manifests"))
 
 
 def _list(value: Any) -> list[Any]:

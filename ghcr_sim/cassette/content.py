@@ -7,9 +7,10 @@ Source: `reference/record-replay.md` section 5.2, point 5; section 6 pitfalls 10
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_sim.cassette.cause import sizes_in
+from ghcr_sim.cassette.changes import Changes, Shown
 from ghcr_sim.cassette.errors import CassetteError
 
 if TYPE_CHECKING:
@@ -20,24 +21,9 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.shelf import Shelf
     from ghcr_sim.store import Blob
 
-__all__ = ["Known", "Shown", "Unseen"]
+__all__ = ["Known", "Unseen"]
 
 _OK = range(200, 300)
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A manifest.
-
-    Attributes:
-        digest: Its digest.
-        media_type: Its media type.
-        data: Its bytes.
-    """
-
-    digest: str
-    media_type: str
-    data: bytes
 
 
 class Known:
@@ -51,8 +37,7 @@ class Known:
     def __init__(self, shelf: Shelf, pool: Pool) -> None:
         self._shelf = shelf
         self._pool = pool
-        self._manifests: dict[tuple[str, str], Shown | None] = {}
-        self._blobs: dict[tuple[str, str], Blob] = {}
+        self._changes = Changes(shelf.exchanges)
         self._recorded: dict[tuple[str, str], list[tuple[Exchange, Body]]] = {}
         self._shown: dict[tuple[str, str], list[tuple[Exchange, Body, str]]] = {}
         self._absent: set[tuple[str, str]] = set()
@@ -93,38 +78,54 @@ class Known:
 
     # -- what this run does
 
-    def push_manifest(self, repository: str, reference: str, shown: Shown | None) -> None:
-        """Take note of a manifest that this run pushed; None of one that it deleted."""
-        self._manifests[repository, reference] = shown
-        if shown is not None:
-            self._manifests[repository, shown.digest] = shown
+    def push_manifest(
+        self, repository: str, reference: str, shown: Shown | None, write: int | None = None
+    ) -> None:
+        """Take note of a manifest that this run pushed, or deleted.
 
-    def push_blob(self, repository: str, blob: Blob) -> None:
-        """Take note of a blob that this run pushed or mounted."""
-        self._blobs[repository, blob.digest] = blob
+        Args:
+            repository: The repository.
+            reference: The tag or digest.
+            shown: The manifest; None where it was deleted: by its digest, with all its tags.
+            write: The number of the recorded write that this was, or None.
+        """
+        gone = self._tags_of(repository, reference) if shown is None and ":" in reference else ()
+        for each in (reference, *gone):
+            self._changes.manifest(repository, each, shown, write)
+
+    def _tags_of(self, repository: str, digest: str) -> list[str]:
+        """The tags that name a manifest now."""
+        recorded = [ref for name, ref in self._shown if name == repository and ":" not in ref]
+        return [
+            each
+            for each in dict.fromkeys([*recorded, *self.own_tags(repository)])
+            if self._digest(repository, each) == digest
+        ]
+
+    def push_blob(self, repository: str, blob: Blob, write: int | None = None) -> None:
+        """Take note of a blob that this run pushed or mounted, and of the recorded write that this was."""
+        self._changes.blob(repository, blob.digest, blob, write)
+
+    def delete_blob(self, repository: str, digest: str, write: int | None = None) -> None:
+        """Take note of a blob that this run deleted, and of the recorded write that this was."""
+        self._changes.blob(repository, digest, None, write)
 
     # -- what there is
 
+    def holds(self, exchange: Exchange) -> bool:
+        """Whether a recorded answer is not over: this run has changed nothing of what it speaks of since."""
+        return self._changes.holds(exchange)
+
     def is_own(self, repository: str, reference: str) -> bool:
-        """Whether this run has changed a manifest, so that what was recorded of it may be old."""
-        return (repository, reference) in self._manifests
+        """Whether this run has changed a manifest or a blob."""
+        changes = self._changes
+        return (repository, reference) in changes.manifests or (repository, reference) in changes.blobs
 
-    def differs(self, repository: str, reference: str) -> bool:
-        """Whether this run has made something of a reference that the cassette never shows."""
-        if (repository, reference) not in self._manifests:
-            return False
-        own = self._manifests[repository, reference]
-        recorded = {body.digest for _, body, _ in self._shown.get((repository, reference), [])}
-        return own is None or own.digest not in recorded
-
-    def adds_tags(self, repository: str) -> bool:
-        """Whether this run has pushed a tag that the cassette never shows."""
-        return any((repository, each) not in self._shown for each in self.own_tags(repository))
-
-    def own_tags(self, repository: str) -> list[str]:
-        """The tags that this run has pushed."""
-        pushed = (ref for (name, ref), shown in self._manifests.items() if name == repository and shown)
-        return [each for each in pushed if ":" not in each]
+    def own_tags(self, repository: str) -> dict[str, bool]:
+        """The tags that this run has pushed or deleted → whether they are there."""
+        return {
+            each: shown is not None for each, shown in self._changes.of(repository).items() if ":" not in each
+        }
 
     def is_mentioned(self, repository: str, digest: str) -> bool:
         """Whether the cassette speaks of a digest in a repository."""
@@ -141,28 +142,48 @@ class Known:
 
     def manifest(self, repository: str, reference: str) -> Shown | None:
         """A manifest that may be served now."""
-        if (repository, reference) in self._manifests:
-            return self._manifests[repository, reference]
+        if (repository, reference) in self._changes.manifests:
+            return self._changes.manifests[repository, reference]
+        newest = self._newest(repository, reference)
+        return newest and Shown(newest[0], newest[1], self._pool.read(newest[0]))
+
+    def _digest(self, repository: str, reference: str) -> str | None:
+        """The digest of a manifest that may be served now; its bytes are not read."""
+        if (repository, reference) in self._changes.manifests:
+            own = self._changes.manifests[repository, reference]
+            return own.digest if own else None
+        newest = self._newest(repository, reference)
+        return newest and newest[0]
+
+    def _newest(self, repository: str, reference: str) -> tuple[str, str] | None:
+        """Digest and media type of what was recorded last of a manifest, of what holds already."""
         open_ones = [each for each in self._shown.get((repository, reference), []) if self._is_open(each[0])]
         if not open_ones:
             return None
         _, body, media_type = max(open_ones, key=lambda each: (len(each[0].after), each[0].id))
-        digest = str(body.digest)
-        return Shown(digest, media_type, self._pool.read(digest))
+        return str(body.digest), media_type
 
     def blob(self, repository: str, digest: str) -> Blob | None:
         """A blob that may be served now."""
-        own = self._blobs.get((repository, digest))
-        if own is not None:
-            return own
+        if (repository, digest) in self._changes.blobs:
+            return self._changes.blobs[repository, digest]
         for owner, _ in self._recorded.get((repository, digest), []):
             if self._shelf.is_available(owner):
                 return self._pool.blob(digest)
         return None
 
+    def size_of(self, blob: Blob) -> int | None:
+        """How many bytes a blob has, by itself or by what the cassette says of its digest; None where nobody does."""
+        if not isinstance(blob, Unseen) or blob.is_sized:
+            return blob.size
+        shown = (body for found in self._shown.values() for _, body, _ in found)
+        manifests = dict.fromkeys(str(body.digest) for body in shown)
+        named = (sizes_in(self._pool.read(each)) for each in manifests if self._pool.has(each))
+        return next((sizes[blob.digest] for sizes in named if blob.digest in sizes), None)
+
     def any_blob(self, digest: str) -> Blob | None:
         """A blob by its digest alone, as the storage host finds it behind a signature."""
-        own = next((blob for (_, each), blob in self._blobs.items() if each == digest), None)
+        own = next((blob for (_, each), blob in self._changes.blobs.items() if blob and each == digest), None)
         if own is not None:
             return own
         return self._pool.blob(digest) if self._pool.has(digest) else None
@@ -179,18 +200,22 @@ class Known:
 
 
 class Unseen:
-    """A blob of which digest and size are known, and the bytes are not: nobody kept them.
+    """A blob of which the digest is known, and the bytes are not: nobody kept them.
 
     Args:
         digest: Its digest.
-        size: How many bytes it has.
+        size: How many bytes it has; None where nobody has said so.
+
+    Attributes:
+        is_sized: Whether `size` is known; it is 0 where it is not.
     """
 
     path: str | None = None
 
-    def __init__(self, digest: str, size: int) -> None:
+    def __init__(self, digest: str, size: int | None) -> None:
         self.digest = digest
-        self.size = size
+        self.size = size or 0
+        self.is_sized = size is not None
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes | memoryview]:
         """Nothing.

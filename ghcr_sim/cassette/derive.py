@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.key import media_types
+from ghcr_sim.cassette.tags import link_to, page_of, tags_now
 from ghcr_sim.exchange import Response
 from ghcr_sim.registry.blobs import ranged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ghcr_sim.cassette.content import Known, Shown
+    from ghcr_sim.cassette.changes import Shown
+    from ghcr_sim.cassette.content import Known
     from ghcr_sim.cassette.dialect import Dialect
     from ghcr_sim.cassette.model import Exchange
     from ghcr_sim.cassette.shelf import Shelf
@@ -145,10 +147,10 @@ class Deriver:
         blob = self._known.blob(operation.repository, operation.reference)
         if blob is None:
             return self._absent(operation, request, "blob.head", "blob.get")
-        exemplar = self._shelf.exemplar("blob.head", 200)
-        if exemplar is None:
+        exemplar, size = self._shelf.exemplar("blob.head", 200), self._known.size_of(blob)
+        if exemplar is None or size is None:
             return None
-        replaced = _sized(exemplar, blob.size, blob.digest)
+        replaced = _sized(exemplar, size, blob.digest)
         return Response(200, self._dialect.headers(exemplar, request, replaced=replaced), by=_BY)
 
     def _blob(self, operation: Operation, request: Request) -> Response | None:
@@ -189,7 +191,7 @@ class Deriver:
         return plain._replace(headers=self._dialect.headers(exemplar, request, replaced=sizes))
 
     def _tags(self, operation: Operation, request: Request) -> Response | None:
-        """A recorded list, and the tags that this run has added."""
+        """The page of the recorded tags and those of this run, where this run has changed them."""
         own = self._known.own_tags(operation.repository)
         lists = [
             each
@@ -198,15 +200,21 @@ class Deriver:
             == ("tags.list", operation.repository, 200)
             and self._shelf.is_available(each)
         ]
-        body = lists[-1].response.body if lists else None
-        if not own or body is None or body.text is None:
+        names = tags_now(lists, own) if own else None
+        page = page_of(names, operation, lists) if names else None
+        body = page and page.example.response.body
+        if page is None or body is None or body.text is None:
             return None
-        document = json.loads(body.text)
-        document["tags"] = list(dict.fromkeys([*(document.get("tags") or []), *own]))
-        data = json.dumps(document, separators=(",", ":")).encode() + (
-            b"\n" if body.text.endswith("\n") else b""
+        document = json.loads(body.text) | {"tags": page.tags}
+        data = json.dumps(document, separators=(",", ":")).encode()
+        data += b"\n" if body.text.endswith("\n") else b""
+        replaced: dict[str, str | None] = {"content-length": str(len(data))}
+        if not page.more:
+            replaced["link"] = None
+        headers = tuple(
+            (name, link_to(value, page.tags[-1], operation.one("n")) if name.lower() == "link" else value)
+            for name, value in self._dialect.headers(page.example, request, replaced=replaced)
         )
-        headers = self._dialect.headers(lists[-1], request, replaced={"content-length": str(len(data))})
         return Response(200, headers, data, by=_BY)
 
     def _absent(self, operation: Operation, request: Request, *names: str) -> Response | None:

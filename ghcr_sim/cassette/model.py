@@ -51,8 +51,10 @@ def _digest(text: str) -> str:
     """A digest, which is a file's name in the pool: nothing else may be one."""
     try:
         parse_digest(text)
-    except Refusal as refusal:
-        raise ValueError(str(refusal)) from None
+    except Refusal:
+        raise ValueError(
+            f"{text[:80]!r} is no digest: sha256 or sha512, a colon, hexadecimal digits"
+        ) from None
     return text
 
 

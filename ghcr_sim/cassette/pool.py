@@ -20,7 +20,7 @@ from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.store import FileBlob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ghcr_sim.store import Blob
@@ -100,10 +100,30 @@ class Pool:
         """
         self.blob(digest, size)
         data = self.path(digest).read_bytes()
-        algorithm = parse_digest(digest).algorithm
-        if f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}" != digest:
-            raise self._damaged(digest, "its bytes have another digest")
+        self._check(digest, [data])
         return data
+
+    def verify(self, digest: str, size: int | None = None) -> None:
+        """Read the bytes of a digest, however many there are, and see that they are those.
+
+        Args:
+            digest: Their digest.
+            size: How many there should be, if that is known.
+
+        Raises:
+            CassetteError: They are not there, or are others.
+        """
+        blob = self.blob(digest, size)
+        self._check(digest, blob.pieces(0, blob.size))
+
+    def _check(self, digest: str, pieces: Iterable[bytes | memoryview]) -> None:
+        """Refuse bytes that have another digest."""
+        algorithm = parse_digest(digest).algorithm
+        hashed = hashlib.new(algorithm)
+        for piece in pieces:
+            hashed.update(piece)
+        if f"{algorithm}:{hashed.hexdigest()}" != digest:
+            raise self._damaged(digest, "its bytes have another digest")
 
     def writer(self) -> PoolWriter:
         """Something to write a body to.
@@ -145,14 +165,29 @@ class Pool:
                 yield digest
 
     def remove(self, digest: str) -> None:
-        """Forget some bytes, and the manifest that they are in `index.json`."""
-        with self._lock():
-            index = self._index()
-            kept = [each for each in index["manifests"] if each.get("digest") != digest]
-            if len(kept) != len(index["manifests"]):
-                index["manifests"] = kept
-                self._write("index.json", _canonical(index))
-            self.path(digest).unlink(missing_ok=True)
+        """Forget some bytes, and the manifest that they are in `index.json`.
+
+        Raises:
+            CassetteError: The pool cannot be changed.
+        """
+        try:
+            with self._lock():
+                self._unlist(digest)
+                self.path(digest).unlink(missing_ok=True)
+        except OSError as error:
+            raise CassetteError(
+                f"{digest} cannot be removed from the pool: {error.strerror or error}",
+                path=self.path(digest),
+                remedy="let yourself write in its directory and in the pool's",
+            ) from None
+
+    def _unlist(self, digest: str) -> None:
+        """Take a manifest out of `index.json`."""
+        index = self._index()
+        kept = [each for each in index["manifests"] if each.get("digest") != digest]
+        if len(kept) != len(index["manifests"]):
+            index["manifests"] = kept
+            self._write("index.json", _canonical(index))
 
     def _lock(self) -> FileLock:
         return FileLock(str(self.root / ".lock"), timeout=_LOCK_SECONDS)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ghcr_sim.cassette.cause import referenced
-from ghcr_sim.cassette.content import Shown, Unseen
+from ghcr_sim.cassette.changes import Shown
+from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.sessions import digest_of
 from ghcr_sim.exchange import BodyError, Response
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.digests import parse_digest
 from ghcr_sim.ranges import parse_chunk_range
+from ghcr_sim.registry.check import check_form
 from ghcr_sim.registry.registry import read_capped
 from ghcr_sim.store import DigestMismatch
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.sessions import Session, Sessions
     from ghcr_sim.cassette.shelf import Shelf
     from ghcr_sim.exchange import Body, Request
+    from ghcr_sim.registry.check import Checked
     from ghcr_sim.route import Operation
     from ghcr_sim.store import Blob
 
@@ -137,15 +139,15 @@ class Pushes:
         if operation.one("mount") is None:
             session = self._sessions.begin(operation.repository, body.length)
             await session.take(body, parse_digest(digest).algorithm)
-            self._known.push_blob(operation.repository, self._finished(session, digest))
+            self._known.push_blob(operation.repository, self._finished(session, digest), exchange.id)
         else:
-            self._mount(operation, digest)
+            self._mount(operation, digest, exchange.id)
         self._shelf.play(exchange)
         return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
 
-    def _mount(self, operation: Operation, digest: str) -> None:
-        blob = self._known.blob(operation.one("from") or "", digest) or Unseen(digest, 0)
-        self._known.push_blob(operation.repository, blob)
+    def _mount(self, operation: Operation, digest: str, write: int | None = None) -> None:
+        blob = self._known.blob(operation.one("from") or "", digest) or Unseen(digest, None)
+        self._known.push_blob(operation.repository, blob, write)
 
     def _mounted(self, operation: Operation, request: Request, digest: str) -> Response | None:
         """A mount that was not recorded, of a blob that the source is known to have."""
@@ -210,7 +212,7 @@ class Pushes:
             return None
         blob = self._finished(session, digest)
         self._sessions.end(session)
-        self._known.push_blob(operation.repository, blob)
+        self._known.push_blob(operation.repository, blob, exchange.id if exchange else None)
         if exchange is not None:
             self._shelf.play_session(exchange)
             return Response(exchange.response.status, self._dialect.headers(exchange, request), by="recorded")
@@ -275,15 +277,20 @@ class Pushes:
         exchange = self._recorded_manifest(key, digest_of(data, "sha256"))
         if exchange is not None and exchange.response.status >= _REFUSED:
             return self._recorded(exchange, request)
+        media_type = request.headers.get("content-type", "")
+        if exchange is None or _media_type(exchange) not in {"", media_type}:
+            media_type = self._checked(operation, media_type, data).media_type
         if exchange is None or not self._shelf.is_available(exchange):
-            self._check_references(operation, data)
+            self._check_references(operation, self._checked(operation, media_type, data))
         exemplar = exchange or (self._shelf.exemplar("manifest.put", _CREATED) if derives else None)
         if exemplar is None:
             return None
         if exchange is None:
             self._shelf.play_instead(key)
-        media_type = request.headers.get("content-type", "")
-        self._known.push_manifest(operation.repository, operation.reference, Shown(digest, media_type, data))
+        shown = Shown(digest, media_type, data)
+        self._known.push_manifest(
+            operation.repository, operation.reference, shown, exchange.id if exchange else None
+        )
         if exchange is not None:
             return self._recorded(exchange, request)
         values = {
@@ -304,12 +311,19 @@ class Pushes:
                 return each
         return None
 
-    def _check_references(self, operation: Operation, data: bytes) -> None:
+    def _checked(self, operation: Operation, media_type: str, data: bytes) -> Checked:
+        """What a manifest is and names; what is none is refused."""
+        try:
+            return check_form(media_type, data)
+        except Refusal as refusal:
+            self._report.wrongs.append(f"what was pushed to {operation.repository} is no manifest: {refusal}")
+            raise
+
+    def _check_references(self, operation: Operation, checked: Checked) -> None:
         """Refuse a manifest whose content is not there."""
-        blobs, manifests = referenced(data)
         there = self._known
-        missing = [each for each in blobs if not there.has_blob(operation.repository, each)]
-        missing += [each for each in manifests if there.manifest(operation.repository, each) is None]
+        missing = [each for each in checked.blobs if not there.has_blob(operation.repository, each)]
+        missing += [each for each in checked.manifests if there.manifest(operation.repository, each) is None]
         if missing:
             self._report.wrongs.append(
                 f"a manifest was pushed to {operation.repository} before what it lists: {', '.join(missing[:3])}"
@@ -344,6 +358,11 @@ class Pushes:
             replaced=changes,
         )
         return Response(exchange.response.status, headers, data, by="recorded")
+
+
+def _media_type(exchange: Exchange) -> str:
+    """What a recorded push said that it was."""
+    return next((value for name, value in exchange.request.headers if name == "content-type"), "")
 
 
 def _committed(exemplar: Exchange, repository: str, digest: str) -> dict[str, str | None]:

@@ -176,31 +176,35 @@ class Replay:
     def _read(self, operation: Operation, request: Request, auth: str) -> Response:
         """Everything but pushes."""
         key = self._key(operation, request, auth)
-        stale = self._is_stale(operation)
-        if not stale:
-            repeats = self._strictness != "literal" and request.method in {"GET", "HEAD"}
-            exchange, how = self._shelf.next(key, repeats=repeats)
-            if exchange is not None:
-                answer = self._recorded(exchange, operation, request, how)
-                if answer is not None:
-                    return answer
+        repeats = self._strictness != "literal" and request.method in {"GET", "HEAD"}
+        exchange, how = self._shelf.next(key, repeats=repeats, holds=self._known.holds)
+        if exchange is not None:
+            answer = self._recorded(exchange, operation, request, how)
+            if answer is not None:
+                return answer
         if self._strictness == "registry":
             derived = self._derive.answer(operation, request, auth)
             if derived is not None:
                 self.report.answers["derived"] += 1
                 return derived
-        return self._miss(key, self._why(key))
+        return self._late(key, operation, request) or self._miss(key, self._why(key))
+
+    def _late(self, key: Key, operation: Operation, request: Request) -> Response | None:
+        """The recorded 404 of a look for a blob that this run has pushed meanwhile, where nothing says it is there.
+
+        Parallel pushes that share a blob each look for it first, in another order each time; who is told that it is
+        not there pushes it again, and no harm is done.
+        """
+        if operation.name != "blob.head":
+            return None
+        exchange, how = self._shelf.next(key, repeats=False)
+        absent = exchange is not None and exchange.response.status == 404  # noqa: PLR2004 - Not Found
+        return self._recorded(exchange, operation, request, how) if exchange and absent else None
 
     def _lacks_scope(self, repository: str, request: Request) -> bool:
         """Whether a bearer of this replay was not fetched for pushing, where each recorded push had one that was."""
         scopes = self._dialect.scopes_of(request.headers.get("authorization"))
         return bool(scopes) and not may_push(scopes, repository) and repository in self._pushed_with_scope
-
-    def _is_stale(self, operation: Operation) -> bool:
-        """Whether this run has changed what is asked for in another way than the cassette shows."""
-        if operation.name.startswith("manifest."):
-            return self._known.differs(operation.repository, operation.reference)
-        return operation.name == "tags.list" and self._known.adds_tags(operation.repository)
 
     def _recorded(
         self, exchange: Exchange, operation: Operation, request: Request, how: str
@@ -217,9 +221,16 @@ class Replay:
         if kept is not None and (kept.text is not None or "content-length" not in said):
             replaced["content-length"] = str(length)
         headers = self._dialect.headers(exchange, request, replaced=replaced)
-        if operation.name == "manifest.delete" and exchange.response.status < 300:  # noqa: PLR2004 - done
-            self._known.push_manifest(operation.repository, operation.reference, None)
+        if exchange.response.status < 300:  # noqa: PLR2004 - done
+            self._delete(operation, exchange.id)
         return Response(exchange.response.status, headers, body, by=how)
+
+    def _delete(self, operation: Operation, write: int) -> None:
+        """Take note of a deletion, if it is one."""
+        if operation.name == "manifest.delete":
+            self._known.push_manifest(operation.repository, operation.reference, None, write)
+        elif operation.name == "blob.delete":
+            self._known.delete_blob(operation.repository, operation.reference, write)
 
     def _body(self, kept: Kept | None, operation: Operation) -> tuple[bytes | Content, int]:
         """A recorded body, and how long it is."""
@@ -276,7 +287,7 @@ class Replay:
             return "withheld"
         if any(each.truncated for each in bodies):
             return "cut off"
-        return self._shelf.next(key, repeats=False)[1]
+        return self._shelf.next(key, repeats=False, holds=self._known.holds)[1]
 
     def _miss(self, key: Key, reason: str) -> Response:
         """No answer, and why."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,12 @@ from ghcr_sim.cassette.order import session_of
 from ghcr_sim.route import WRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ghcr_sim.cassette.key import Key
     from ghcr_sim.cassette.model import Exchange
+
+    _Holds = Callable[[Exchange], bool]
 
 __all__ = ["Shelf", "is_write", "may_push"]
 
@@ -59,11 +62,16 @@ class _Epoch:
         self.open = self.open or done.issuperset(self.after)
         return self.open
 
-    def left(self, played: set[int]) -> tuple[int, Exchange] | None:
-        """The first that was not played."""
+    def left(self, played: set[int], holds: _Holds) -> tuple[int, Exchange] | None:
+        """The first that was not played and holds."""
         while self.turn < len(self.entries) and self.entries[self.turn][1].id in played:
             self.turn += 1
-        return self.entries[self.turn] if self.turn < len(self.entries) else None
+        rest = islice(self.entries, self.turn, None)
+        return next((each for each in rest if each[1].id not in played and holds(each[1])), None)
+
+    def last(self, holds: _Holds) -> tuple[int, Exchange] | None:
+        """The last that holds, played or not."""
+        return next((each for each in reversed(self.entries) if holds(each[1])), None)
 
 
 @dataclass(slots=True)
@@ -118,24 +126,27 @@ class Shelf:
 
     # -- what is next
 
-    def next(self, key: Key, *, repeats: bool) -> tuple[Exchange | None, str]:
+    def next(self, key: Key, *, repeats: bool, holds: _Holds = lambda _: True) -> tuple[Exchange | None, str]:
         """The exchange to answer with.
 
         Args:
             key: What is asked.
             repeats: Whether the last one may be given again.
+            holds: Whether one still says what is so; what does not is passed over.
 
         Returns:
-            The exchange, and `recorded` or `repeated`; or None, and why: `unknown`, `early` or `used up`.
+            The exchange, and `recorded` or `repeated`; or None, and why: `unknown`, `early`, `over` or `used up`.
         """
         newest = self._newest(key)
         if not newest:
             return None, "early" if self.of_key(key) else "unknown"
-        left = [found for each in newest if (found := each.left(self.played)) is not None]
+        left = [found for each in newest if (found := each.left(self.played, holds)) is not None]
         if left:
             return min(left, key=itemgetter(0))[1], "recorded"
-        last = max((each.entries[-1] for each in newest), key=itemgetter(0))[1]
-        return (last, "repeated") if repeats else (None, "used up")
+        last = [found for each in newest if (found := each.last(holds)) is not None]
+        if not last:
+            return None, "over"
+        return (max(last, key=itemgetter(0))[1], "repeated") if repeats else (None, "used up")
 
     def _newest(self, key: Key) -> list[_Epoch]:
         """Of what is available, what was recorded after the most writes: it is what holds now."""

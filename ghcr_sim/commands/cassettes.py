@@ -61,9 +61,12 @@ def _body(each: Exchange) -> str:
 
 
 def format_all(paths: Iterable[Path], *, check: bool) -> int:
-    """Write cassettes in canonical form; with `check`, 1 where one is not."""
+    """Write cassettes in canonical form; with `check`, 1 where one is not, or the pool has not what it needs."""
     status = 0
     for path in paths:
+        for fault in missing(load(path), thorough=True) if check else ():
+            click.echo(str(fault), err=True)
+            status = 1
         if is_formatted(path):
             continue
         if check:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ghcr_sim.oci import Refusal, is_digest
 from ghcr_sim.oci.media import INDEXES, MANIFESTS, NOT_STORED
@@ -20,11 +20,25 @@ if TYPE_CHECKING:
     from ghcr_sim.profiles.model import Profile
     from ghcr_sim.store import Store
 
-__all__ = ["check_manifest"]
+__all__ = ["Checked", "check_form", "check_manifest"]
 
 _SCHEMA = 2
 _LARGEST = (1 << 63) - 1
 """Sizes are 64-bit integers (image specification, "Descriptor")."""
+
+
+class Checked(NamedTuple):
+    """A manifest whose form is right.
+
+    Attributes:
+        media_type: Its media type.
+        blobs: The digests of the blobs that it needs.
+        manifests: The digests of the manifests that it lists.
+    """
+
+    media_type: str
+    blobs: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
 
 
 def check_manifest(
@@ -38,21 +52,29 @@ def check_manifest(
     Raises:
         Refusal: MANIFEST_INVALID says what is wrong; MANIFEST_BLOB_UNKNOWN lists what is missing.
     """
+    checked = check_form(content_type, content)
+    if not profile.manifests.sparse_index:
+        _check_there(checked.manifests, lambda digest: store.manifest(repository, digest) is not None)
+    _check_there(checked.blobs, lambda digest: store.blob(repository, digest) is not None)
+    return checked.media_type
+
+
+def check_form(content_type: str | None, content: bytes) -> Checked:
+    """Check a manifest by itself, whatever else there is.
+
+    Returns:
+        What it is, and what it names.
+
+    Raises:
+        Refusal: MANIFEST_INVALID says what is wrong.
+    """
     document = _load(content)
     media_type = _media_type(document, content_type)
-    if media_type in MANIFESTS:
-        named = _check_image(document)
-    elif media_type in INDEXES:
-        named = []
-        children = _check_index(document)
-        if not profile.manifests.sparse_index:
-            _check_there(children, lambda digest: store.manifest(repository, digest) is not None)
-    else:
-        named = []
+    blobs = _check_image(document) if media_type in MANIFESTS else []
+    manifests = _check_index(document) if media_type in INDEXES else []
     _check_subject(document)
     _check_annotations(document, "annotations")
-    _check_there(named, lambda digest: store.blob(repository, digest) is not None)
-    return media_type
+    return Checked(media_type, tuple(blobs), tuple(manifests))
 
 
 def _wrong(why: str) -> NoReturn:
@@ -196,7 +218,7 @@ def _check_annotations(holder: dict[str, Any], where: str) -> None:
         _wrong(f"{where} must map strings to strings")
 
 
-def _check_there(digests: list[str], there: Any) -> None:
+def _check_there(digests: Iterable[str], there: Any) -> None:
     """Refuse, with one entry for each digest that is missing (row 4.2)."""
     missing = tuple(dict.fromkeys(digest for digest in digests if not there(digest)))
     if missing:

@@ -75,6 +75,19 @@ def test_bodies_that_are_missing_are_named_once(tmp_path) -> None:
     assert "it has 3 bytes instead of 7" in str(cut)
 
 
+def test_a_changed_byte_is_found_by_who_looks_closely(tmp_path) -> None:
+    """A body of the right size with other bytes: named once, with its file."""
+    path = tmp_path / "a.jsonl"
+    body = pooled(Pool.beside(path), b"one")
+    made = cassette(path, exchange(1, got=body), exchange(2, got=body))
+    assert missing(made, thorough=True) == []
+    made.pool.path(body.digest).write_bytes(b"two")
+    assert missing(made) == []
+    [fault] = missing(made, thorough=True)
+    assert "its bytes have another digest" in str(fault)
+    assert fault.path == made.pool.path(body.digest)
+
+
 def test_what_a_cassette_needs_stays(tmp_path) -> None:
     """Bodies of all cassettes of the directory, whatever they are called, and of left parts; the others may go."""
     pool = Pool(tmp_path / "pool")

@@ -121,6 +121,9 @@ def test_fmt(some) -> None:
     assert typed("cassette", "fmt", some.path) == (0, f"{some.path}: written anew\n")
     assert typed("cassette", "fmt", some.path) == (0, "")
     assert typed("cassette", "fmt", "--check", some.path) == (0, "")
+    some.pool.path(digest(b"data")).write_bytes(b"dita")
+    status, said = typed("cassette", "fmt", "--check", some.path)
+    assert (status, "is damaged: its bytes have another digest" in said) == (1, True)
 
 
 def test_gc(some, tmp_path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from cassette.making import digest, exchange, image, pooled
 
-from ghcr_sim.cassette.content import Known, Shown, Unseen
+from ghcr_sim.cassette.changes import Shown
+from ghcr_sim.cassette.content import Known, Unseen
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.cassette.shelf import Shelf
 from ghcr_sim.oci.media import OCI_MANIFEST
@@ -59,20 +60,21 @@ def test_the_newest_manifest_holds(pool) -> None:
 
 
 def test_what_this_run_has_done_counts(pool) -> None:
-    """A push is there, a deletion is not, a tag that nobody has recorded is an addition."""
+    """A push is there, a deletion is not; what goes by its digest goes with all its tags."""
     there, _ = known(pool, exchange(1, "manifest.get", reference="v1", got=pooled(pool, b"{}"), **COMMON))
     shown = Shown(SHA, OCI_MANIFEST, b"x")
-    assert not there.differs("a/b", "v1")
-    assert not there.adds_tags("a/b")
+    assert not there.is_own("a/b", "v1")
     there.push_manifest("a/b", "v2", shown)
-    assert there.adds_tags("a/b")
-    assert there.differs("a/b", "v2")
-    assert there.own_tags("a/b") == ["v2"]
     assert there.manifest("a/b", SHA) == shown
-    there.push_manifest("a/b", "v1", None)
-    assert there.differs("a/b", "v1")
-    assert there.manifest("a/b", "v1") is None
-    assert there.is_own("a/b", "v1")
+    assert there.own_tags("a/b") == {"v2": True}
+    for name, tag in ((digest(b"{}"), "v1"), (SHA, "v2")):
+        there.push_manifest("a/b", name, None)
+        assert there.manifest("a/b", tag) is None
+        assert there.is_own("a/b", tag)
+    assert there.own_tags("a/b") == {"v1": False, "v2": False}
+    there.push_blob("a/b", Unseen(SHA, 1))
+    there.delete_blob("a/b", SHA)
+    assert there.blob("a/b", SHA) is None
 
 
 def test_a_blob_is_there_for_the_repositories_that_were_led_to_it(pool) -> None:

@@ -244,3 +244,18 @@ def test_a_blob_that_was_only_mounted_is_no_answer(ask, pool) -> None:
     assert say("POST", f"/v2/a/b/blobs/uploads/?mount={SHA}&from=c/d").status == 201
     got = say("GET", f"/v2/a/b/blobs/{SHA}")
     assert got.status == MISS
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_look_at_a_blob_that_was_only_mounted(ask, pool, named) -> None:
+    """Its size is what a recorded manifest says; where none does, it is a miss, and never 0."""
+    other = (("content-length", "5"),)
+    shown = pooled(pool, image(DATA) if named else image())
+    say = ask(
+        exchange(1, "upload.post", 201, query=(("from", "c/d"), ("mount", SHA)), **COMMON),
+        exchange(2, "blob.head", reference=digest(b"other"), got_headers=other, **COMMON),
+        exchange(3, "manifest.get", repository="c/d", reference="v1", got=shown, auth="bearer"),
+    )
+    assert say("POST", f"/v2/a/b/blobs/uploads/?mount={SHA}&from=c/d").status == 201
+    got = say("HEAD", f"/v2/a/b/blobs/{SHA}")
+    assert (got.status, got.headers["content-length"]) == (200, "10") if named else got.status == MISS

@@ -7,7 +7,10 @@ import json
 
 import pytest
 from cassette.making import (
+    UPSTREAM,
     Answered,
+    Client,
+    FakeUpstream,
     Stub,
     answer,
     cassette,
@@ -17,11 +20,13 @@ from cassette.making import (
     image,
     pooled,
     record,
+    recording,
     text,
 )
 
 from ghcr_sim import live
 from ghcr_sim.cassette import CassetteError
+from ghcr_sim.cassette.addresses import ReverseDoor
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.exchange import Content, Response
@@ -177,6 +182,12 @@ def test_the_fake_agrees_with_a_recording_of_itself(tmp_path) -> None:
     assert all(each.notes for each in found if each.verdict == "not asked")
 
 
+def test_a_cassette_without_exchanges_is_no_verdict(tmp_path) -> None:
+    """Nothing was judged, and that is not the same as nothing differs."""
+    with pytest.raises(CassetteError, match=r"a\.jsonl: it has no exchanges, and so nothing to verify"):
+        verdicts(tmp_path / "a.jsonl")
+
+
 def test_what_is_gone_from_the_pool_differs_and_the_rest_is_judged(tmp_path) -> None:
     """Each exchange that needs a body that is gone says which file is missing; all others are judged."""
     found = record(tmp_path / "a.jsonl")
@@ -187,6 +198,53 @@ def test_what_is_gone_from_the_pool_differs_and_the_rest_is_judged(tmp_path) -> 
     assert verdicts[put.id].verdict == "different"
     assert put.request.body.digest.partition(":")[2] in verdicts[put.id].notes[0]
     assert any(each.verdict == "same" for each in verdicts.values())
+
+
+@pytest.mark.parametrize("damage", ["gone", "changed"])
+def test_the_fake_is_not_blamed_for_what_the_pool_lacks(tmp_path, damage) -> None:
+    """A manifest that was pulled, and whose bytes are gone or others: the file is named, and no status."""
+    path = tmp_path / "a.jsonl"
+    pool = Pool.beside(path)
+    data = image(b"x")
+    get = exchange(
+        1, "manifest.get", reference="v1", got=pooled(pool, data), repository="acme/app", auth="bearer"
+    )
+    file = pool.path(digest(data))
+    file.unlink() if damage == "gone" else file.write_bytes(data.replace(b"2", b"3"))
+    [(verdict, note)] = verdicts(path, get)
+    assert verdict == "different"
+    assert str(file) in note
+    assert "status" not in note
+
+
+@pytest.mark.parametrize(("kept", "verdict"), [(True, "same"), (False, "not asked")])
+def test_a_tag_that_was_only_looked_at(tmp_path, kept, verdict) -> None:
+    """The fake starts with it where the pool has its bytes, under any name; else it is not asked."""
+    path = tmp_path / "a.jsonl"
+    data = image(b"x")
+    if kept:
+        Pool.beside(path).put(data)
+    found = record_head(path, data)
+    assert [each.verdict for each in found if each.exchange.operation == "manifest.head"] == [verdict]
+    assert all(each.verdict != "different" for each in found), found
+
+
+def record_head(path, data):
+    """What the fake says to a recording of itself in which a tag was looked at and listed."""
+    simulator, made = fake(), recording(path)
+
+    async def play():
+        owner = Client(simulator, simulator.token)
+        await owner.login("acme/app")
+        await owner.push("acme/app", "v1", b"x")
+        client = Client(made.recorder(FakeUpstream(simulator), ReverseDoor(UPSTREAM)), simulator.token)
+        await client.login("acme/app")
+        got = await client.ask("HEAD", "/v2/acme/app/manifests/v1", accept=OCI_MANIFEST)
+        assert got.headers["docker-content-digest"] == digest(data)
+        await client.ask("GET", "/v2/acme/app/tags/list")
+        return await judge_fake(await made.finish())
+
+    return asyncio.run(play())
 
 
 def test_the_fake_starts_with_what_the_cassette_shows(tmp_path) -> None:

@@ -103,6 +103,15 @@ def test_what_is_no_exchange_is_refused(line: str) -> None:
         Exchange.model_validate_json(line)
 
 
+@pytest.mark.parametrize(
+    "kind", ["a digest that leads out", "a digest that is a path", "a blob that leads out"]
+)
+def test_what_is_no_digest_is_called_so(kind: str) -> None:
+    """It is shown, and not taken for content that is another one."""
+    with pytest.raises(ValidationError, match=r"'[a-z0-9:./]*' is no digest: sha256 or sha512"):
+        Exchange.model_validate_json(REFUSED[kind])
+
+
 def test_values_do_not_change() -> None:
     """An exchange is frozen: what was read is what is played."""
     with pytest.raises(ValidationError):

@@ -202,3 +202,17 @@ def test_skopeo_reads_the_pool(tmp_path) -> None:
     )
     said = run("skopeo", "inspect", "--raw", f"oci:{pool.root}:acme/app:v1").stdout
     assert said.encode() == data
+
+
+def test_a_pool_that_cannot_be_written_says_which_file_stays(tmp_path) -> None:
+    """The error names it and what to do; the bytes are there as before."""
+    pool = Pool(tmp_path / "pool")
+    name = pool.put(b"bytes")
+    (pool.root / ".lock").unlink(missing_ok=True)
+    (pool.root / ".lock").mkdir()  # as good as a directory in which root may not write either
+    with pytest.raises(
+        CassetteError, match=r"cannot be removed from the pool: .*let yourself write"
+    ) as caught:
+        pool.remove(name)
+    assert caught.value.path == pool.path(name)
+    assert pool.has(name)

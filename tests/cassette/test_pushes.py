@@ -13,7 +13,7 @@ from cassette.making import asked, bearer, cassette, digest, exchange, image, pa
 from ghcr_sim.cassette import MISS, Replay
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.oci.digests import digest_of
-from ghcr_sim.oci.media import OCI_MANIFEST
+from ghcr_sim.oci.media import DOCKER_INDEX, OCI_INDEX, OCI_MANIFEST
 
 DATA = b"a layer"
 SHA = digest(DATA)
@@ -231,7 +231,7 @@ def test_a_mount(replay) -> None:
         exchange(3, "manifest.put", 201, reference="v1", after=(1,), **COMMON),
     )
     assert send(made, "POST", f"/v2/a/b/blobs/uploads/?mount={SHA}&from=c/d").status == 201
-    listed = json.dumps({"layers": [{"digest": SHA}]}).encode()
+    listed = image(DATA).replace(digest(b"{}").encode(), SHA.encode())
     got = send(made, "PUT", "/v2/a/b/manifests/v1", listed, content_type=OCI_MANIFEST)
     assert (got.status, got.by) == (201, "derived")
     assert send(made, "PUT", "/v2/a/b/manifests/v2", data, content_type=OCI_MANIFEST).status == 400
@@ -356,16 +356,54 @@ def test_a_chunk_that_breaks_off_leaves_what_was_there(replay) -> None:
         assert send(made, "PUT", f"{where}&digest={digest(first + b'ef')}").status == 201
 
 
+EMPTY = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}).encode()
+"""An index that lists nothing."""
+
+
 def test_manifests_by_digest_and_again(replay) -> None:
     """A manifest may be pushed by its digest, in both algorithms; what its answer names is what was pushed."""
     shown = (("location", "/v2/a/b/manifests/x"), ("docker-content-digest", SHA))
     made = replay(exchange(1, "manifest.put", 201, reference="v1", got_headers=shown, **COMMON))
-    for name in (digest(b"{}"), digest_of(b"{}", "sha512")):
-        got = send(made, "PUT", f"/v2/a/b/manifests/{name}", b"{}", content_type=OCI_MANIFEST)
+    for name in (digest(EMPTY), digest_of(EMPTY, "sha512")):
+        got = send(made, "PUT", f"/v2/a/b/manifests/{name}", EMPTY, content_type=OCI_INDEX)
         assert (got.status, got.headers["docker-content-digest"]) == (201, name)
         assert got.headers["location"].endswith(name)
     literal = replay(exchange(1, "manifest.put", 201, reference="v1", **COMMON), strictness="repeat")
-    assert send(literal, "PUT", "/v2/a/b/manifests/v1", b"{}").status == MISS
+    assert send(literal, "PUT", "/v2/a/b/manifests/v1", EMPTY).status == MISS
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        pytest.param(b"not json", OCI_MANIFEST, id="no JSON"),
+        pytest.param(b"{}", OCI_MANIFEST, id="an empty object"),
+        pytest.param(EMPTY, DOCKER_INDEX, id="another media type than its own"),
+        pytest.param(EMPTY.replace(OCI_INDEX.encode(), OCI_MANIFEST.encode()), OCI_MANIFEST, id="no layers"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(replay, data, media_type) -> None:
+    """It is a client's fault, as at any registry, and is not served."""
+    made = replay(exchange(1, "manifest.put", 201, reference="v1", **COMMON))
+    got = send(made, "PUT", "/v2/a/b/manifests/v1", data, content_type=media_type)
+    assert (got.status, b"MANIFEST_INVALID" in got.body) == (400, True)
+    assert send(made, "GET", "/v2/a/b/manifests/v1").status == MISS
+    report = made.close()
+    assert "is no manifest" in report.wrongs[0]
+    assert [each.id for each in report.unused_writes] == [1]
+
+
+def test_what_was_taken_is_taken_again_as_what_it_was(replay) -> None:
+    """Recorded bytes that a lenient registry took are taken; under another media type they are others."""
+    for data in (b"{}", EMPTY):
+        sent = Body(digest=digest(data), size=len(data))
+        said = (("content-type", OCI_INDEX),)
+        made = replay(
+            exchange(1, "manifest.put", 201, reference="v1", sent=sent, sent_headers=said, **COMMON)
+        )
+        other = send(made, "PUT", "/v2/a/b/manifests/v1", data, content_type=DOCKER_INDEX)
+        assert other.status == 400
+        got = send(made, "PUT", "/v2/a/b/manifests/v1", data, content_type=OCI_INDEX)
+        assert (got.status, got.by) == (201, "recorded")
 
 
 def test_a_replay_leaves_no_files(replay, monkeypatch, tmp_path) -> None:

@@ -6,13 +6,16 @@ import asyncio
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from asking import BrokenBody
 from cassette.making import (
     PAT,
+    UPSTREAM,
     WORDS,
     Client,
+    FakeUpstream,
     ask,
     asked,
     basic,
@@ -25,11 +28,13 @@ from cassette.making import (
     path_of,
     pooled,
     record,
+    recording,
     scenario,
     text,
 )
 
 from ghcr_sim.cassette import MISS, Replay, load
+from ghcr_sim.cassette.addresses import ReverseDoor
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.pool import Pool
 from ghcr_sim.clock import Clock, Ids
@@ -514,6 +519,86 @@ def test_a_deletion_is_seen_by_what_follows(tmp_path) -> None:
         for method in ("GET", "DELETE", "GET", "HEAD")
     ]
     assert said == [200, 202, 404, 404]
+
+
+async def overwritten(client, *, more=False):
+    """A tag is pushed, read, pushed with other content; another tag and a blob are new. Then all is read again."""
+    await client.login("acme/app")
+    await client.push("acme/app", "v1", b"old")
+    await client.ask("GET", "/v2/acme/app/manifests/v1", accept=OCI_MANIFEST)
+    await client.ask("GET", "/v2/acme/app/tags/list")
+    target = f"/v2/acme/app/blobs/{digest(b'blob')}"
+    for word in (b"old", b"blob"):
+        await client.ask("HEAD", f"/v2/acme/app/blobs/{digest(word)}")
+    await client.push_blob("acme/app", b"blob")
+    await client.push("acme/app", "v1", b"new")
+    await client.push("acme/app", "v2", b"new")
+    if more:
+        got = await client.ask("GET", "/v2/acme/app/manifests/v1", accept=OCI_MANIFEST)
+        assert (got.body, got.by) == (image(b"new"), "derived")
+        got = await client.ask("GET", "/v2/acme/app/tags/list")
+        assert (json.loads(got.body)["tags"], got.by) == (["v1", "v2"], "derived")
+        got = await client.ask("HEAD", target)
+        assert (got.status, got.headers["content-length"], got.by) == (200, "4", "derived")
+
+
+def made_of(target, work):
+    """A recording of some work at the fake."""
+    simulator, made = fake(), recording(target)
+
+    async def play():
+        await work(Client(made.recorder(FakeUpstream(simulator), ReverseDoor(UPSTREAM)), simulator.token))
+        return await made.finish()
+
+    return asyncio.run(play())
+
+
+def test_what_was_read_before_a_recorded_write_is_over_after_it(tmp_path) -> None:
+    """A tag, a list and a blob that a recorded push has changed since: they are derived, and never the old answer."""
+    made = made_of(tmp_path / "a.jsonl", overwritten)
+    _, report = play(made, partial(overwritten, more=True))
+    assert report.ok, report.problems()
+
+
+@pytest.mark.parametrize("strictness", ["literal", "repeat", "registry"])
+def test_what_nothing_shows_after_a_write_is_a_miss(tmp_path, strictness) -> None:
+    """A tag that was absent and was pushed since is no 404, and no 200 in a manner that nobody has seen."""
+
+    async def absent(client):
+        await client.ask("GET", "/v2/acme/app/manifests/v1", accept=OCI_MANIFEST)
+
+    async def first(client):
+        await client.login("acme/app")
+        await absent(client)
+        await client.push("acme/app", "v1", b"word")
+
+    async def forgetful(client):
+        await client.login("acme/app")
+        await client.push("acme/app", "v1", b"word")
+        await absent(client)
+
+    _, report = play(made_of(tmp_path / "a.jsonl", first), forgetful, strictness)
+    over = report.misses[-1]
+    assert (over.reason, "this run has changed it since" in over.text) == ("over", True)
+
+
+def test_parallel_pushes_that_share_a_blob_may_look_for_it_late(tmp_path) -> None:
+    """A recorded 404 of a blob that another push has uploaded meanwhile is given once: who gets it pushes again."""
+
+    async def two(client, *, early):
+        await client.login("acme/app")
+        target = f"/v2/acme/app/blobs/{digest(b'shared')}"
+        assert (await client.ask("HEAD", target)).status == 404
+        if early:
+            assert (await client.ask("HEAD", target)).status == 404
+        await client.push_blob("acme/app", b"shared")
+        if not early:
+            assert (await client.ask("HEAD", target)).status == 404
+            assert (await client.ask("HEAD", target)).status == MISS
+
+    made = made_of(tmp_path / "a.jsonl", partial(two, early=True))
+    _, report = play(made, partial(two, early=False))
+    assert [each.reason for each in report.misses] == ["over"]
 
 
 def test_no_secret_is_in_a_report_a_journal_or_a_repr(recorded) -> None:

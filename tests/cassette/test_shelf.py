@@ -53,6 +53,18 @@ def test_what_came_after_as_many_writes_keeps_its_order() -> None:
     assert shelf.next(key, repeats=True) == (lists[2], "repeated")
 
 
+def test_what_does_not_hold_is_passed_over() -> None:
+    """The next or last answer that holds is given; where none does, it is over."""
+    shelf = Shelf(story())
+    first, put, one, two = story()
+    key = key_of_exchange(first)
+    shelf.play(put)
+    assert shelf.next(key, repeats=True, holds=lambda each: each != one) == (two, "recorded")
+    shelf.play(two)
+    assert shelf.next(key, repeats=True, holds=lambda each: each != one) == (two, "repeated")
+    assert shelf.next(key, repeats=True, holds=lambda each: each == first) == (None, "over")
+
+
 def test_what_is_not_there_says_why() -> None:
     """Unknown, or early."""
     shelf = Shelf(story()[1:])
