@@ -45,6 +45,9 @@ TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 """The variable whose token is used where the real service answers."""
 
 
+_AGAIN = "to record again: pytest --ghcr-record=new"
+
+
 class GhcrCassette:
     """A cassette in the place of ghcr.io.
 
@@ -136,7 +139,7 @@ def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
             path=target,
             remedy="record it: pytest --ghcr-record=once (docs/recording.md)",
         )
-    replay = Replay(load(target).sealed(), faithful=test.settings.takeover)
+    replay = Replay(load(target).sealed(), faithful=test.settings.takeover, remedy=_AGAIN)
     cassette = GhcrCassette(target, "replay", replay)
     try:
         with _opened(test, cassette):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from ghcr_sim.cassette.addresses import API_HOST
+from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.order import session_of
 from ghcr_sim.cassette.player import method_of, path_of
 
@@ -102,6 +103,9 @@ def _content(cassette: Cassette, each: Exchange) -> dict[str, Any]:
         "comment": body.digest or "not kept",
     }
     if body.pooled and body.digest and body.size <= _INLINE:
-        data = cassette.pool.read(body.digest)
+        try:
+            data = cassette.pool.read(body.digest)
+        except CassetteError as error:  # the rest is worth to be read
+            return named | {"comment": str(error)}
         return named | {"text": b64encode(data).decode(), "encoding": "base64"}
     return named

@@ -76,3 +76,15 @@ def test_each_says_where_it_went_and_what_came(tmp_path) -> None:
         "https://ghcr.io/v2/",
     ]
     assert entries[5]["response"]["content"]["mimeType"] == "application/json"
+
+
+def test_a_body_that_is_gone_is_named(tmp_path) -> None:
+    """The rest of the cassette stays readable."""
+    name = digest(b"x")
+    made = cassette(
+        tmp_path / "a.jsonl", exchange(1, got=Body(digest=name, size=1, pooled=True)), exchange(2)
+    )
+    content, other = (each["response"]["content"] for each in to_har(made)["log"]["entries"])
+    assert "text" not in content
+    assert name.partition(":")[2] in content["comment"]
+    assert other["mimeType"] == ""

@@ -372,6 +372,7 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert mode(["--ghcr-record=new"], passed=1) == (["replay"], False)
     first = path.read_text()
     assert mode([], "v1 v2", failed=1, errors=1) == (["replay"], False)
+    user(RECORD).stdout.fnmatch_lines(["*to record again: pytest --ghcr-record=new*"])
     assert mode(["--ghcr-record=new"], "v1 v2", passed=1) == (["replay", "record"], True)
     assert len(path.read_text()) > len(first)
     assert mode(["--ghcr-record=all"], passed=1) == (["record"], True)
