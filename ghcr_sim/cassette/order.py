@@ -1,7 +1,8 @@
 """The one order of a recording: by cause, then by what was asked, so that the same scenario gives the same file.
 
 Parallel requests end in another order each time; sorted, they do not. Numbers of exchanges and of placeholders follow
-that order. It knows nothing of files. Source: `reference/record-replay.md` section 5.1 and complaint 21.
+that order. Of several tokens that were at hand for a read, which one a client took is chance, too. It knows nothing
+of files. Source: `reference/record-replay.md` section 5.1 and complaint 21.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from ghcr_sim.cassette.key import key_of_exchange
 from ghcr_sim.cassette.model import Exchange
 from ghcr_sim.cassette.redact import PLACEHOLDER
+from ghcr_sim.route import READS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +25,7 @@ _RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 4}
 """Noun → place among what has the same cause: the way in, then reading, then writing."""
 
 _READ, _PUT = 2, 5
+_BAD, _NOT_FOUND = 400, 404
 _STEPS = {"upload.post": 0, "upload.patch": 1, "upload.get": 1, "upload.put": 2, "upload.delete": 3}
 _SESSION = re.compile(r"<session:\d+>")
 
@@ -36,7 +39,9 @@ def ordered(parts: Sequence[Iterable[Exchange]]) -> tuple[Exchange, ...]:
     Returns:
         All, numbered from 1.
     """
-    flat = [(place, each) for place, part in enumerate(parts) for each in part]
+    given = [(place, each) for place, part in enumerate(parts) for each in part]
+    held = {each.auth.scopes for _, each in given}
+    flat = [(place, _with_least(each, held)) for place, each in given]
     depth, bound = _depths(flat), _bindings(flat)
     turn: dict[tuple[object, ...], int] = defaultdict(int)
     keyed = []
@@ -52,6 +57,32 @@ def ordered(parts: Sequence[Iterable[Exchange]]) -> tuple[Exchange, ...]:
     names: dict[tuple[int, str, str], str] = {}
     counts: dict[str, int] = defaultdict(int)
     return tuple(_renamed(each, place, numbers, names, counts) for _, place, each in keyed)
+
+
+def _with_least(exchange: Exchange, held: set[tuple[str, ...]]) -> Exchange:
+    """A read that was let in, with the least token of the recording that is for reading there.
+
+    Args:
+        exchange: Any exchange; what is not such a read stays as it is.
+        held: The scopes of all tokens that were used.
+    """
+    auth, status = exchange.auth, exchange.response.status
+    if not auth.scopes or exchange.operation not in READS or (status >= _BAD and status != _NOT_FOUND):
+        return exchange
+    if not _reads(auth.scopes, exchange.repository):
+        return exchange
+    fit = (each for each in held if _reads(each, exchange.repository))
+    least = min(fit, key=lambda each: (",".join(each).count(","), each))
+    return exchange.model_copy(update={"auth": auth.model_copy(update={"scopes": least})})
+
+
+def _reads(scopes: tuple[str, ...], repository: str) -> bool:
+    """Whether a token for these scopes is for reading a repository."""
+    asked = (each.rpartition(":") for each in scopes)
+    return any(
+        resource == f"repository:{repository}" and {"pull", "*"} & set(actions.split(","))
+        for resource, _, actions in asked
+    )
 
 
 def _depths(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], int]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strategies import some
 
 from ghcr_sim.cassette.key import key_of_exchange
-from ghcr_sim.cassette.model import Body
+from ghcr_sim.cassette.model import Auth, Body
 from ghcr_sim.cassette.order import ordered, session_of
 
 ONE, TWO = digest(b"one"), digest(b"two")
@@ -111,6 +111,51 @@ def test_nothing_is_lost_and_causes_come_first(seed) -> None:
         assert all(cause < each.id for cause in each.after)
     put = next(each for each in found if each.operation == "manifest.put")
     assert [found[cause - 1].operation for cause in put.after] == ["upload.put", "upload.put"]
+
+
+BOTH, PULL = ("repository:a/b:pull,push",), ("repository:a/b:pull",)
+OTHER = ("repository:a/a:pull", "repository:a/b:pull")
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "chances"),
+    [
+        ("blob.head", 404, {PULL}),
+        ("blob.get", 307, {PULL}),
+        ("manifest.head", 200, {PULL}),
+        ("blob.head", 401, {PULL, BOTH, OTHER}),
+        ("upload.post", 202, {PULL, BOTH, OTHER}),
+    ],
+)
+def test_which_token_was_at_hand_for_a_read_does_not_matter(operation, status, chances) -> None:
+    """A read that was let in has the least token that is for it; a refusal and a write keep theirs."""
+
+    def one(number, scopes, name="tags.list", repository="a/b", status=200):
+        made = exchange(number, name, status, repository=repository, reference=ONE, auth="bearer")
+        return made.model_copy(update={"auth": Auth(kind="bearer", scopes=scopes)})
+
+    found = set()
+    for scopes in (PULL, BOTH, OTHER):
+        asked = one(4, scopes, operation, status=status)
+        made = ordered([[one(1, PULL), one(2, BOTH), one(3, OTHER), asked]])
+        found |= {each.auth.scopes for each in made if each.operation == operation}
+    assert found == chances
+
+
+def test_a_token_for_something_else_stays() -> None:
+    """GHCR asks no token what it is for: one for another repository, or for pushing alone, is left as it was."""
+    push = ("repository:a/b:push",)
+    for scopes in (("repository:a/c:pull",), push):
+        made = [
+            exchange(1, "tags.list", repository="a/b", auth="bearer"),
+            exchange(2, "blob.head", repository="a/b", reference=ONE, auth="bearer"),
+        ]
+        kept = [PULL, scopes]
+        parts = [
+            each.model_copy(update={"auth": Auth(kind="bearer", scopes=one)})
+            for each, one in zip(made, kept, strict=True)
+        ]
+        assert sorted(each.auth.scopes for each in ordered([parts])) == sorted(kept)
 
 
 def test_an_uploads_steps_stay_together() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cassette.clients.stage import Way
     from clients.content import Layout
 
+    from ghcr_sim.assemble import Simulator
     from pytest_ghcr.simulator import Ghcr
 
 __all__ = ["authority", "client", "image", "make_image", "record", "stage"]
@@ -51,12 +52,12 @@ def stage(request: pytest.FixtureRequest, authority: Authority) -> Iterator[Stag
 def record(
     stage: Stage, ghcr: Ghcr, authority: Authority
 ) -> Callable[..., contextlib.AbstractContextManager[Way]]:
-    """Record a cassette of this test's fake, which is there as ghcr.io in that time only."""
+    """Record a cassette of this test's fake, or of a fork of it, which is there as ghcr.io in that time only."""
 
     @contextlib.contextmanager
-    def recording(name: str = "one") -> Iterator[Way]:
+    def recording(name: str = "one", fake: Simulator | None = None) -> Iterator[Way]:
         context = authority.server_context("ghcr.io", GHCR_STORAGE)
-        with ThreadServer(ghcr.simulator, tls=context) as server:
+        with ThreadServer(fake or ghcr.simulator, tls=context) as server:
             ports = {"ghcr.io": server.port, GHCR_STORAGE: server.port}
             with stage.recording(name, ports, ghcr.token) as way:
                 yield way

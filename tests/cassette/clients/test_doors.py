@@ -37,6 +37,24 @@ def test_a_cassette_of_one_door_replays_at_the_other(stage, record, image, progr
         assert played.report.unused_reads == []
 
 
+@pytest.mark.parametrize("program", sorted(STEADY))
+def test_recorded_again_nothing_but_the_first_line_changes(stage, record, image, ghcr, program):
+    """Whatever came first, and whichever of its tokens the client had at hand for a read."""
+    require(program)
+    recorded = []
+    for number in range(3):
+        name = f"take-{number}"
+        with record(name, ghcr.simulator.fork()) as way:
+            client = DRIVERS[program](way)
+            client.trust()
+            client.push(image, "acme/app:v1")
+            client.copy("acme/app:v1", "acme/copy:v2")
+            client.pull("acme/copy:v2")
+        recorded.append(stage.path(name).read_text().splitlines()[1:])
+    assert recorded[1] == recorded[0]
+    assert recorded[2] == recorded[0]
+
+
 def test_a_cassette_knows_real_names_only(stage, record, image):
     """Whatever the door: realm and storage host are the real ones, and loopback is nowhere."""
     require("crane")
