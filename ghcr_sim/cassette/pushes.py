@@ -278,10 +278,12 @@ class Pushes:
         if exchange is not None and exchange.response.status >= _REFUSED:
             return self._recorded(exchange, request)
         media_type = request.headers.get("content-type", "")
-        if exchange is None or _media_type(exchange) not in {"", media_type}:
-            media_type = self._checked(operation, media_type, data).media_type
-        if exchange is None or not self._shelf.is_available(exchange):
-            self._check_references(operation, self._checked(operation, media_type, data))
+        early = exchange is None or not self._shelf.is_available(exchange)
+        if early or exchange is None or _media_type(exchange) not in {"", media_type}:
+            checked = self._checked(operation, media_type, data)
+            media_type = checked.media_type
+            if early:
+                self._check_references(operation, checked)
         exemplar = exchange or (self._shelf.exemplar("manifest.put", _CREATED) if derives else None)
         if exemplar is None:
             return None
