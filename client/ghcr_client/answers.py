@@ -23,6 +23,7 @@ __all__ = [
     "BODY_LIMIT",
     "ErrorBody",
     "allowed_rate",
+    "fields",
     "go_duration",
     "header",
     "read_error_body",
@@ -134,7 +135,24 @@ def header(headers: Mapping[str, str], name: str) -> str:
         >>> header({"X-GitHub-Request-Id": "C0DE"}, "x-github-request-id")
         'C0DE'
     """
-    return next((value for key, value in headers.items() if key.lower() == name), "")
+    return next(iter(fields(headers, name)), "")
+
+
+def fields(headers: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """All values of a header field that may come several times, such as `Link` (RFC 9110, section 5.3).
+
+    Args:
+        headers: Any mapping of names to values.
+        name: The field's name in lower case.
+
+    Returns:
+        The values, in their order.
+
+    Example:
+        >>> fields({"Link": "</first>; rel=first"}, "link")
+        ('</first>; rel=first',)
+    """
+    return tuple(value for key, value in headers.items() if key.lower() == name)
 
 
 def go_duration(text: str) -> float | None:

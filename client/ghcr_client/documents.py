@@ -1,4 +1,4 @@
-"""JSON that a registry sent, and the link to the next page: read with suspicion.
+"""JSON that a registry sent, and the links from page to page: read with suspicion.
 
 It knows no operation. Source: distribution specification, "Listing Tags"; RFC 8288 for `Link`.
 """
@@ -9,6 +9,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from ghcr_client.answers import fields
 from ghcr_client.errors import ProtocolError
 from ghcr_client.masking import shown
 from ghcr_client.redirects import same_origin, target_of
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-__all__ = ["json_object", "next_page"]
+    from ghcr_client.calls import Answer
+
+__all__ = ["Pages", "json_object", "next_page"]
 
 # Matched one after another: as one pattern, they would take exponential time on a header that is made for it.
 _TARGET = re.compile(r"\s*<([^<>]{1,8192})>")
-_PARAMETER = re.compile(r'\s*;[\s;]*([\w*-]+)\s*(?:=\s*(?:"([^"]*)"|([^\s";,]*)))?')
+_PARAMETER = re.compile(r'\s*;[\s;]*([\w*-]+)\s*(?:=\s*(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s";,]*)))?')
+_ESCAPE = re.compile(r"\\(.)")
 _COMMA = re.compile(r"[\s;]*,")
 
 
@@ -53,12 +57,49 @@ def json_object(body: bytes, what: str) -> dict[str, Any]:
     return document
 
 
-def next_page(url: URL, link: str) -> str | None:
+class Pages:
+    """The pages of a list, from link to link: it ends where a link comes that was followed already, and in any case.
+
+    A page without anything new is no end: registries filter, and send what is left of a page.
+
+    Args:
+        what: What is listed, for the message.
+        most: How many pages are read.
+    """
+
+    def __init__(self, what: str, most: int) -> None:
+        self._what = what
+        self._most = most
+        self._followed: set[str] = set()
+
+    def after(self, answer: Answer, otherwise: str | None = None) -> str | None:
+        """Where the page after this one is.
+
+        Args:
+            answer: This page.
+            otherwise: Where it is if this page has no link to it.
+
+        Returns:
+            A URL, or None where all pages were read.
+
+        Raises:
+            ProtocolError: The next page is on another host, or nowhere; or there are too many.
+        """
+        target = next_page(answer.url, *fields(answer.headers, "link")) or otherwise
+        if target is None or target in self._followed:
+            return None
+        self._followed.add(target)
+        if len(self._followed) >= self._most:
+            raise ProtocolError(f"{self._what} take more than {self._most} pages")
+        return target
+
+
+def next_page(url: URL, *links: str) -> str | None:
     """Where the next page of a list is.
 
     Args:
         url: Where this page came from.
-        link: Its `Link` header, or "".
+        links: Its `Link` fields.
 
     Returns:
         An absolute URL, or None where this is the last page.
@@ -71,7 +112,7 @@ def next_page(url: URL, link: str) -> str | None:
         >>> next_page(URL("http://127.0.0.1:5000/v2/a/b/tags/list"), '</v2/a/b/tags/list?last=x&n=0>; rel="next"')
         'http://127.0.0.1:5000/v2/a/b/tags/list?last=x&n=0'
     """
-    for location, relations in _links(link):
+    for location, relations in (each for link in links for each in _links(link)):
         if "next" in relations:
             target = target_of(url, location)
             if not same_origin(url, target):
@@ -91,7 +132,7 @@ def _links(link: str) -> Iterator[tuple[str, list[str]]]:
         while said := _PARAMETER.match(link, at):
             at = said.end()
             if said[1].lower() == "rel":
-                relations += (said[2] or said[3] or "").lower().split()
+                relations += _ESCAPE.sub(r"\1", said[2] or said[3] or "").lower().split()
         yield form[1], relations
         comma = _COMMA.match(link, at)
         if comma is None:

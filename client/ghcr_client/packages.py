@@ -16,9 +16,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from ghcr_client.answers import header
 from ghcr_client.calls import Call
-from ghcr_client.documents import next_page
+from ghcr_client.documents import Pages
 from ghcr_client.errors import ManifestUnknown, NotDeletable, NotFound, ProtocolError
 from ghcr_client.hosts import REST, is_loopback
 from ghcr_client.refs import GHCR
@@ -122,18 +121,17 @@ class PackageVersions:
             RegistryError: GitHub refuses.
             TransportError: There is no answer.
         """
-        seen: set[int] = set()
+        pages, seen = Pages(f"the versions of {repository}", _MOST_PAGES), set[int]()
         answer = await self._first_page(repository)
-        for _ in range(_MOST_PAGES):
+        while True:
             fresh = [each for each in _versions(answer, repository) if each.id not in seen]
             seen.update(each.id for each in fresh)
             for each in fresh:
                 yield each
-            target = next_page(answer.url, header(answer.headers, "link"))
-            if target is None or not fresh:
+            target = pages.after(answer)
+            if target is None:
                 return
             answer = await self._page(target)
-        raise ProtocolError(f"the versions of {repository} take more than {_MOST_PAGES} pages")
 
     async def delete(self, repository: str, digest: str) -> None:
         """Delete the version of a digest, with all tags that it has.

@@ -542,7 +542,7 @@ class SyncGhcrClient(BlockingClient):
         Args:
             repository: The repository; a tag or digest in it says nothing here.
             pattern: Only tags that fit, as file names do in a shell.
-            page_size: How many tags a page; the registry's own number by default.
+            page_size: How many tags a page, at least one; the registry's own number by default.
             hide_referrers: Leave out tags that are made of a digest.
 
         Yields:
@@ -553,6 +553,7 @@ class SyncGhcrClient(BlockingClient):
             ProtocolError: The list cannot be read, or never ends.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+            ValueError: `page_size` is less than one.
 
         Example:
             for tag in client.iter_tags("acme/app"):

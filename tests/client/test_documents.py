@@ -20,6 +20,8 @@ LINKS = {
     "relative": ('<list?last=x&n=0>; rel="next"', NEXT),
     "several words": (f'<{NEXT}>; rel="last next"', NEXT),
     "other parameters": (f'<{NEXT}>; title="a, b; c"; rel="next"; x', NEXT),
+    "a quote within": (f'<{NEXT}>; title="a\\"b, <x>"; rel="next"', NEXT),
+    "a quoted letter": (f'<{NEXT}>; rel="ne\\xt"', NEXT),
     "second": (f'</first>; rel="first", <{NEXT}>; rel="next"', NEXT),
     "comma within": (
         '</v2/acme/app/tags/list?last=a,b>; rel="next"',
@@ -39,6 +41,12 @@ LINKS = {
 def test_links(link: str, url: str | None) -> None:
     """The next page is found in every form of the field; what is no link is the end."""
     assert next_page(PAGE, link) == url
+
+
+def test_several_fields() -> None:
+    """Each `Link` field is read, also after one that is none."""
+    assert next_page(PAGE, '</first>; rel="first"', "none", f'<{NEXT}>; rel="next"') == NEXT
+    assert next_page(PAGE) is None
 
 
 @pytest.mark.parametrize(
@@ -74,6 +82,7 @@ def test_any_link(link: str) -> None:
 def test_hostile_links_take_no_time() -> None:
     """A field of many kilobytes without an end is given up at once."""
     assert next_page(PAGE, "<a>" + "; x" * 50_000) is None
+    assert next_page(PAGE, '<a>; x="' + '\\"' * 50_000) is None
     assert next_page(PAGE, "<a>; rel=" + " " * 50_000 + "next") in (
         None,
         "https://ghcr.io/v2/acme/app/tags/a",

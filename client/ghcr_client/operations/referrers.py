@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull
 from ghcr_client.calls import Call
-from ghcr_client.documents import next_page
+from ghcr_client.documents import Pages
 from ghcr_client.errors import InvalidManifest, NotFound, ProtocolError, RegistryError
 from ghcr_client.manifests import PULL_LIMIT, Manifest
 from ghcr_client.models import OCI_INDEX, ImageIndex
@@ -28,6 +28,7 @@ from ghcr_client.tracing import span
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ghcr_client.calls import Answer
     from ghcr_client.digests import Digest
     from ghcr_client.models import Descriptor
     from ghcr_client.refs import ImageRef
@@ -107,20 +108,18 @@ class ReferrerOperations(ManifestAccess):
         """All pages of the API's list."""
         query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
         target: str | None = _path(ref, subject) + query
+        pages = Pages(f"the referrers of {subject}", _MOST_PAGES)
         found: dict[Digest, Descriptor] = {}
-        for _ in range(_MOST_PAGES):
-            page, target = await self._page(ref, target or "")
-            fresh = [each for each in page if each.digest not in found]
-            found.update((each.digest, each) for each in fresh)
+        while target is not None:
+            page, answer = await self._page(ref, target)
+            for each in page:
+                found.setdefault(each.digest, each)
             if len(found) > _MOST_REFERRERS:
-                break
-            if target is None or (page and not fresh):
-                return list(found.values())
-        raise ProtocolError(
-            f"{subject} has more than {_MOST_REFERRERS} referrers, or more than {_MOST_PAGES} pages of them"
-        )
+                raise ProtocolError(f"{subject} has more than {_MOST_REFERRERS} referrers")
+            target = pages.after(answer)
+        return list(found.values())
 
-    async def _page(self, ref: ImageRef, target: str) -> tuple[tuple[Descriptor, ...], str | None]:
+    async def _page(self, ref: ImageRef, target: str) -> tuple[tuple[Descriptor, ...], Answer]:
         """One page of the API's list. What is no index is no list of referrers."""
         call = Call(
             operation="referrers.list",
@@ -135,7 +134,7 @@ class ReferrerOperations(ManifestAccess):
         manifest = Manifest.parse(answer.body, header(answer.headers, "content-type"))
         if not isinstance(manifest.document, ImageIndex):
             raise ProtocolError(f"{ref.registry} answered for referrers with something else")
-        return manifest.document.manifests, next_page(answer.url, header(answer.headers, "link"))
+        return manifest.document.manifests, answer
 
     async def _fallback_index(self, ref: ImageRef, subject: Digest) -> ImageIndex | None:
         """The index under the fallback tag, or None. What is no index there is somebody else's, and an error."""

@@ -15,11 +15,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull
 from ghcr_client.calls import Call
 from ghcr_client.digests import Digest
-from ghcr_client.documents import json_object, next_page
+from ghcr_client.documents import Pages, json_object
 from ghcr_client.errors import (
     GhcrError,
     InvalidContent,
@@ -40,6 +39,7 @@ from ghcr_client.tracing import span
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ghcr_client.calls import Answer
     from ghcr_client.refs import ImageRef
 
 __all__ = ["Retagged", "TagOperations"]
@@ -108,7 +108,7 @@ class TagOperations(ManifestOperations, UploadOperations):
         Args:
             repository: The repository; a tag or digest in it says nothing here.
             pattern: Only tags that fit, as file names do in a shell.
-            page_size: How many tags a page; the registry's own number by default.
+            page_size: How many tags a page, at least one; the registry's own number by default.
             hide_referrers: Leave out tags that are made of a digest.
 
         Yields:
@@ -119,32 +119,34 @@ class TagOperations(ManifestOperations, UploadOperations):
             ProtocolError: The list cannot be read, or never ends.
             RegistryError: The registry refuses.
             TransportError: There is no answer.
+            ValueError: `page_size` is less than one.
 
         Example:
             async for tag in client.iter_tags("acme/app"):
                 print(tag)  # v1, v2
         """
         ref = self.ref(repository)
+        if page_size is not None and page_size < 1:
+            raise ValueError(f"a page has at least one tag, not {page_size}")
         query = f"?{urlencode({'n': page_size})}" if page_size else ""
         target: str | None = f"/v2/{ref.repository}/tags/list{query}"
-        seen: set[str] = set()
-        for _ in range(_MOST_PAGES):
-            fresh, target = await self._tag_page(ref, target or "", seen)
+        pages, seen = Pages(f"the tags of {ref.name}", _MOST_PAGES), set[str]()
+        while target is not None:
+            answer = await self._tag_page(ref, target)
+            fresh = _fresh_tags(ref, answer, seen)
             for tag in fresh:
                 hidden = hide_referrers and _OF_A_DIGEST.fullmatch(tag)
                 if not hidden and (pattern is None or fnmatchcase(tag, pattern)):
                     yield tag
-            if target is None and len(fresh) == page_size:
-                # A full page without a link: some registries cut the list, and say nothing of the rest.
-                rest = urlencode({"n": page_size, "last": fresh[-1]})
-                target = f"/v2/{ref.repository}/tags/list?{rest}"
-            # A registry that links to the same page for ever brings nothing new.
-            if target is None or not fresh:
-                return
-        raise ProtocolError(f"the tags of {ref.name} take more than {_MOST_PAGES} pages")
+            rest = None
+            if len(fresh) == page_size:
+                # Without a link, too: some registries cut the list at a full page, and say nothing of the rest.
+                query = urlencode({"n": page_size, "last": fresh[-1]})
+                rest = f"/v2/{ref.repository}/tags/list?{query}"
+            target = pages.after(answer, rest)
 
-    async def _tag_page(self, ref: ImageRef, target: str, seen: set[str]) -> tuple[list[str], str | None]:
-        """The tags of a page that were not seen yet, and where the next one is."""
+    async def _tag_page(self, ref: ImageRef, target: str) -> Answer:
+        """A page of the list."""
         call = Call(
             operation="tags.list",
             method="GET",
@@ -152,17 +154,7 @@ class TagOperations(ManifestOperations, UploadOperations):
             target=target,
             scopes=(pull(ref.repository),),
         )
-        answer = await self._transport.ask(call)
-        tags = json_object(answer.body, f"the tags of {ref.name}").get("tags")
-        if tags is not None and not (
-            isinstance(tags, list) and all(isinstance(each, str) and each.isprintable() for each in tags)
-        ):
-            raise ProtocolError(f"the tags of {ref.name} are not a list of texts")
-        fresh = [tag for tag in dict.fromkeys(tags or ()) if tag not in seen]
-        seen.update(fresh)
-        if len(seen) > _MOST_TAGS or any(len(tag) > _LONGEST for tag in fresh):
-            raise ProtocolError(f"the tags of {ref.name} are more than {_MOST_TAGS}, or longer than tags are")
-        return fresh, next_page(answer.url, header(answer.headers, "link"))
+        return await self._transport.ask(call)
 
     async def tag_image(self, ref: ImageRef | str, tag: str) -> Digest:
         """Give an image one more tag; a tag that exists is moved.
@@ -289,3 +281,17 @@ class TagOperations(ManifestOperations, UploadOperations):
             if not self._packages.serves(ref.registry):
                 raise
             await self._packages.must_outlive(ref.repository, ref.reference)
+
+
+def _fresh_tags(ref: ImageRef, answer: Answer, seen: set[str]) -> list[str]:
+    """The tags of a page that were not seen yet."""
+    tags = json_object(answer.body, f"the tags of {ref.name}").get("tags")
+    if tags is not None and not (
+        isinstance(tags, list) and all(isinstance(each, str) and each.isprintable() for each in tags)
+    ):
+        raise ProtocolError(f"the tags of {ref.name} are not a list of texts")
+    fresh = [tag for tag in dict.fromkeys(tags or ()) if tag not in seen]
+    seen.update(fresh)
+    if len(seen) > _MOST_TAGS or any(len(tag) > _LONGEST for tag in fresh):
+        raise ProtocolError(f"the tags of {ref.name} are more than {_MOST_TAGS}, or longer than tags are")
+    return fresh

@@ -12,20 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 from client.helping import client_for
 from client.operations.making import Counted, image_of, signature, with_client
+from client.scripted import scripted
+from ghcr_client.auth import Anonymous
+from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import InvalidManifest, ManifestUnknown, Unsupported
 from ghcr_client.images import Image
 from ghcr_client.manifests import Manifest
-from ghcr_client.models import ImageIndex, ImageManifest
+from ghcr_client.models import OCI_INDEX, ImageIndex, ImageManifest
 from ghcr_client.operations import referrers
 from ghcr_client.operations.fallback import described, fallback_tag
 from ghcr_client.recent import remember
 
 if TYPE_CHECKING:
     from client.peers import Peer
-    from ghcr_client.client import GhcrClient
     from ghcr_client.models import Descriptor
     from ghcr_client.refs import ImageRef
 
@@ -125,6 +128,29 @@ def test_pushed_twice_is_listed_once(registry: Peer, repository: str) -> None:
 
     with_client(registry, story, metrics=counted)
     assert counted.pushed == 1
+
+
+def test_every_page_is_read() -> None:
+    """A page on which nothing is left, such as one that a registry filtered, is followed by the next one."""
+    about = {"1": [], "3": [described((asyncio.run(image_of("about"))).manifest)]}
+
+    async def answering(request: web.Request) -> web.Response:
+        page = int(request.query.get("page", "1"))
+        index = ImageIndex(media_type=OCI_INDEX, manifests=about.get(str(page), []))
+        answer = web.Response(text=index.model_dump_json(by_alias=True), content_type=OCI_INDEX)
+        if page < 3:
+            answer.headers.add("Link", f"<{request.path}?page=1>; rel=first")
+            answer.headers.add("Link", f"<{request.path}?page={page + 1}>; rel=next")
+        return answer
+
+    async def main() -> list[Descriptor]:
+        async with (
+            scripted(answering) as here,
+            GhcrClient(registry=here.url, credentials=Anonymous()) as client,
+        ):
+            return await client.list_referrers(f"acme/app@{Digest.of(b'subject')}")
+
+    assert asyncio.run(main()) == about["3"]
 
 
 def test_of_what_is_not_there(registry: Peer, repository: str) -> None:

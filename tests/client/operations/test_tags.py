@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 from client.operations.making import Counted, image_of, with_client
+from client.scripted import scripted
+from ghcr_client.auth import Anonymous
+from ghcr_client.client import GhcrClient
 from ghcr_client.errors import InvalidReference, ManifestUnknown, NameUnknown, Unsupported
 
 if TYPE_CHECKING:
     from client.peers import Peer
-    from ghcr_client.client import GhcrClient
 
 
 async def tagged(client: GhcrClient, repository: str, *tags: str) -> None:
@@ -110,6 +114,42 @@ def test_no_tags(fake_ghcr: Peer, repository: str) -> None:
         return await client.list_tags(repository)
 
     assert with_client(fake_ghcr, story) == []
+
+
+@pytest.mark.parametrize("second", [["b"], [], None, ["a"]], ids=["new", "empty", "null", "known"])
+def test_every_page_is_read(second: list[str] | None) -> None:
+    """The list ends where no link leads on: not at a page without new tags, and not at a link to another page."""
+    pages = {"1": ["a"], "2": second, "3": ["c"]}
+
+    async def answering(request: web.Request) -> web.Response:
+        page = request.query.get("page", "1")
+        answer = web.json_response({"name": "acme/app", "tags": pages[page]})
+        if page != "3":
+            answer.headers.add("Link", f"<{request.path}?page=1>; rel=first")
+            answer.headers.add("Link", f"<{request.path}?page={int(page) + 1}>; rel=next")
+        return answer
+
+    async def main() -> list[str]:
+        async with (
+            scripted(answering) as here,
+            GhcrClient(registry=here.url, credentials=Anonymous()) as client,
+        ):
+            return await client.list_tags("acme/app")
+
+    assert asyncio.run(main()) == list(dict.fromkeys(["a", *(second or ()), "c"]))
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_pages_of_nothing(fake_oci: Peer, size: int) -> None:
+    """A page has at least one tag: anything else is refused, and nothing is asked."""
+    counted = Counted()
+
+    async def story(client: GhcrClient) -> None:
+        with pytest.raises(ValueError, match="at least one tag"):
+            assert [tag async for tag in client.iter_tags("acme/app", page_size=size)]
+
+    with_client(fake_oci, story, metrics=counted)
+    assert not counted.asked
 
 
 # --- given and moved
