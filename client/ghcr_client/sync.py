@@ -778,7 +778,8 @@ class SyncGhcrClient(BlockingClient):
             target: What it will be called. A digest in it has to be the copy's.
             platforms: Only the images for these platforms, or this one; the copy is an index of them, with a digest of
                 its own. An image that is for a single platform is copied as it is, if it runs on them.
-            referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
+            referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those. What
+                is listed and was deleted is passed over.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
             progress: Is told how far each blob is, those of referrers and digest tags included.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ghcr_client.errors import ProtocolError
+from ghcr_client.errors import ManifestUnknown, ProtocolError
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import ImageIndex
 from ghcr_client.operations.access import check_digest
@@ -54,7 +54,8 @@ class CopyOperations(ImageOperations):
             target: What it will be called. A digest in it has to be the copy's.
             platforms: Only the images for these platforms, or this one; the copy is an index of them, with a digest of
                 its own. An image that is for a single platform is copied as it is, if it runs on them.
-            referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those.
+            referrers: Copy what is about the image, too: signatures, SBOMs, attestations, and what is about those. What
+                is listed and was deleted is passed over.
             digest_tags: Copy cosign's tags `sha256-….sig`, `.att` and `.sbom` of the image, too.
             progress: Is told how far each blob is, those of referrers and digest tags included.
 
@@ -105,7 +106,10 @@ class CopyOperations(ImageOperations):
                 if len(seen) > _MOST_REFERRERS:
                     raise ProtocolError(f"more than {_MOST_REFERRERS} manifests are about {origin}")
                 there = goal.with_digest(each.digest, keep_tag=False)
-                manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
+                try:
+                    manifest = await self._pull(origin.with_digest(each.digest, keep_tag=False))
+                except ManifestUnknown:
+                    continue  # the list is behind: somebody deleted it without its entry
                 # Pushed although it may be there: then it is listed there, too.
                 await self._copy_tree(origin, there, manifest, progress=progress)
                 waiting.append(each.digest)

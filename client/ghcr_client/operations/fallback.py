@@ -7,7 +7,7 @@ Subject".
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ghcr_client.models import ImageManifest
 
@@ -59,12 +59,13 @@ class Kept:
         """Whether nobody is there, so that it may be forgotten."""
         return not self.waiting and not self._lock.locked()
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Self:
         self.waiting += 1
         try:
             await self._lock.acquire()
         finally:
             self.waiting -= 1
+        return self
 
     async def __aexit__(self, *_: object) -> None:
         self._lock.release()

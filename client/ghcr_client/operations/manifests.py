@@ -261,9 +261,7 @@ class ManifestOperations(ReferrerOperations):
         with span("delete_image", image=ref) as here:
             manifest = await self._pull(ref)
             here.set_attribute("media_type", manifest.media_type)
-            await self._delete(ref.with_digest(manifest.digest, keep_tag=False))
-            if manifest.subject is not None:
-                await self._forget_referrer(ref, manifest)
+            await self._delete_referrer(ref, manifest)
 
     async def _push(self, ref: ImageRef, manifest: Manifest) -> Digest:
         """Put a manifest, and keep its subject's referrers right."""

@@ -2,7 +2,8 @@
 
 GHCR has no referrers API, so that each client has to keep an index under the tag `sha256-<hex>` of the subject. Two
 writers of one process wait for each other; what another process writes in between is seen by reading again, at once
-and after a pause, and put right. What an answer claims is not enough: some registries answer the path without serving
+and after a pause, and put right. An index that lists what is gone is refused by some registries: then that is left
+out. What an answer claims is not enough: some registries answer the path without serving
 it, and some send `OCI-Subject` untruthfully. Source: distribution specification, sections "Listing Referrers" and
 "Pushing Manifests with Subject"; `reference/registry-clients.md` sections 1.3 and 2, rows 5 and 6.
 """
@@ -16,7 +17,7 @@ from ghcr_client.answers import header
 from ghcr_client.auth.scopes import pull
 from ghcr_client.calls import Call
 from ghcr_client.documents import Pages
-from ghcr_client.errors import InvalidManifest, NotFound, ProtocolError, RegistryError
+from ghcr_client.errors import InvalidContent, InvalidManifest, NotFound, ProtocolError, RegistryError
 from ghcr_client.manifests import PULL_LIMIT, Manifest
 from ghcr_client.models import OCI_INDEX, ImageIndex
 from ghcr_client.operations.access import ManifestAccess
@@ -26,7 +27,7 @@ from ghcr_client.retries import is_temporary
 from ghcr_client.tracing import span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ghcr_client.calls import Answer
     from ghcr_client.digests import Digest
@@ -158,54 +159,66 @@ class ReferrerOperations(ManifestAccess):
         if promised and await self._has_api(ref, subject.digest):
             return
         entry = described(manifest)
-        await self._change(
-            ref, subject.digest, lambda listed: added(listed, entry), lambda seen: entry in seen
-        )
+        async with self._kept(ref, subject.digest) as kept:
+            await self._change(
+                kept, ref, subject.digest, lambda listed: added(listed, entry), lambda seen: entry in seen
+            )
 
-    async def _forget_referrer(self, ref: ImageRef, manifest: Manifest) -> None:
-        """See that a manifest that was deleted is no longer found among its subject's referrers."""
+    async def _delete_referrer(self, ref: ImageRef, manifest: Manifest) -> None:
+        """Delete a manifest, and see that it is no longer found among its subject's referrers, if it has a subject."""
+        gone = ref.with_digest(manifest.digest, keep_tag=False)
         subject = manifest.subject
         if subject is None or await self._has_api(ref, subject.digest):
+            await self._delete(gone)
             return
-        await self._change(
-            ref,
-            subject.digest,
-            lambda listed: tuple(each for each in listed if each.digest != manifest.digest),
-            lambda seen: all(each.digest != manifest.digest for each in seen),
-        )
+        # In turn, also for the deletion: another task's index would list what is gone, and be refused. What breaks in
+        # between leaves an entry too many, which the next writer can tell from others; one too few, nobody finds.
+        async with self._kept(ref, subject.digest) as kept:
+            await self._delete(gone)
+            await self._change(
+                kept,
+                ref,
+                subject.digest,
+                lambda listed: tuple(each for each in listed if each.digest != manifest.digest),
+                lambda seen: all(each.digest != manifest.digest for each in seen),
+            )
+
+    def _kept(self, ref: ImageRef, subject: Digest) -> Kept:
+        """The index of a subject's referrers, to be written in turn: use it by `async with`, at once."""
+        key = (ref.registry, ref.repository, subject)
+        kept = self._referrer_locks.get(key) or Kept()
+        remember(self._referrer_locks, key, kept, may_go=lambda one: one.is_idle)
+        return kept
 
     async def _change(
         self,
+        kept: Kept,
         ref: ImageRef,
         subject: Digest,
         change: Callable[[tuple[Descriptor, ...]], tuple[Descriptor, ...]],
         holds: Callable[[tuple[Descriptor, ...]], bool],
     ) -> None:
         """Change the index under a fallback tag, and see that it stays changed, also where others write to it."""
-        key = (ref.registry, ref.repository, subject)
-        kept = self._referrer_locks.get(key) or Kept()
-        remember(self._referrer_locks, key, kept, may_go=lambda one: one.is_idle)
-        async with kept:
-            guarded, written, settled = dict(kept.ours), False, False
-            clock = self._transport.clock
-            for _ in range(_MOST_REPAIRS):
-                began = clock.monotonic()
-                index = await self._fallback_index(ref, subject) or ImageIndex(media_type=OCI_INDEX)
-                lost = await self._lost(ref, guarded, index)
-                if written and holds(index.manifests) and not lost:
-                    # Somebody who read before we wrote may write only now. Who waits here for us looks again anyway.
-                    if settled or kept.waiting:
-                        return
-                    settled = True
-                    await clock.sleep(pause_after(clock.monotonic() - began) * (1 + clock.jitter()))
-                    continue
-                listed = change((*index.manifests, *lost))
-                if not written and listed == index.manifests:
+        guarded, written, settled = dict(kept.ours), False, False
+        clock = self._transport.clock
+        for _ in range(_MOST_REPAIRS):
+            began = clock.monotonic()
+            index = await self._fallback_index(ref, subject) or ImageIndex(media_type=OCI_INDEX)
+            lost = await self._lost(ref, guarded, index)
+            if written and holds(index.manifests) and not lost:
+                # Somebody who read before we wrote may write only now. Who waits here for us looks again anyway.
+                if settled or kept.waiting:
                     return
-                await self._put_index(ref, subject, index, listed)
-                kept.follow(guarded, listed, index)
-                guarded = {each.digest: each for each in listed}
-                written, settled = True, False
+                settled = True
+                await clock.sleep(pause_after(clock.monotonic() - began) * (1 + clock.jitter()))
+                continue
+            listed = change((*index.manifests, *lost))
+            if not written and listed == index.manifests:
+                return
+            listed = await self._put_index(ref, subject, index, listed, holds)
+            kept.follow(guarded, listed, index)
+            guarded = {each.digest: each for each in listed}
+            written, settled = True, False
         raise ProtocolError(
             f"the referrers of {subject} are changed by others without end; look at {ref.name} again"
         )
@@ -215,11 +228,34 @@ class ReferrerOperations(ManifestAccess):
     ) -> tuple[Descriptor, ...]:
         """What stood there and vanished when somebody else wrote; what was deleted meanwhile is not lost."""
         there = {each.digest for each in index.manifests}
-        missing = [each for digest, each in guarded.items() if digest not in there]
-        found = [await self._find(ref.with_digest(each.digest, keep_tag=False)) for each in missing]
-        return tuple(each for each, digest in zip(missing, found, strict=True) if digest is not None)
+        return await self._there(ref, [each for digest, each in guarded.items() if digest not in there])
+
+    async def _there(self, ref: ImageRef, listed: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+        """Those manifests that the registry has."""
+        found = [await self._find(ref.with_digest(each.digest, keep_tag=False)) for each in listed]
+        return tuple(each for each, digest in zip(listed, found, strict=True) if digest is not None)
 
     async def _put_index(
+        self,
+        ref: ImageRef,
+        subject: Digest,
+        index: ImageIndex,
+        listed: tuple[Descriptor, ...],
+        holds: Callable[[tuple[Descriptor, ...]], bool],
+    ) -> tuple[Descriptor, ...]:
+        """Write the index; where the registry refuses it, without what is gone. What it lists then."""
+        while True:
+            try:
+                await self._put_listed(ref, subject, index, listed)
+            except (InvalidContent, NotFound):
+                there = await self._there(ref, listed)
+                if there == listed or not holds(there):
+                    raise
+                listed = there
+            else:
+                return listed
+
+    async def _put_listed(
         self, ref: ImageRef, subject: Digest, index: ImageIndex, listed: tuple[Descriptor, ...]
     ) -> None:
         """Write the index. An empty one is written, too: a tag cannot be taken away everywhere."""

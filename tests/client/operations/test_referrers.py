@@ -231,6 +231,42 @@ def test_twenty_at_once(registry: Peer, repository: str) -> None:
     assert words(with_client(registry, story)) == expected
 
 
+def test_eight_deleted_at_once(registry: Peer, repository: str) -> None:
+    """Tasks of one client delete eight of twelve: the others are listed, and nothing else; GHCR deletes none."""
+    if registry.name == "ghcr":
+        return
+
+    async def story(client: GhcrClient) -> None:
+        subject = await subject_in(client, repository)
+        made = [await attach(client, repository, subject, f"{number:02}") for number in range(12)]
+        await asyncio.gather(*(client.delete_image(f"{repository}@{each}") for each in made[:8]))
+        assert words(await client.list_referrers(f"{repository}:v1")) == ["08", "09", "10", "11"]
+
+    with_client(registry, story)
+
+
+@pytest.mark.clients
+@pytest.mark.parametrize("what", ["push", "delete", "copy"])
+def test_an_entry_of_what_is_gone(docker_registry: Peer, repository: str, what: str) -> None:
+    """What a tool deleted without its entry stops nobody: it is left out of the next list, and of copies."""
+
+    async def story(client: GhcrClient) -> None:
+        subject = await subject_in(client, repository)
+        gone, one, _ = [await attach(client, repository, subject, word) for word in ("gone", "one", "two")]
+        await client._delete(client.ref(f"{repository}@{gone}"))
+        if what == "push":
+            await attach(client, repository, subject, "three")
+            assert words(await client.list_referrers(f"{repository}:v1")) == ["one", "three", "two"]
+        elif what == "delete":
+            await client.delete_image(f"{repository}@{one}")
+            assert words(await client.list_referrers(f"{repository}:v1")) == ["two"]
+        else:
+            await client.copy_image(f"{repository}:v1", f"{repository}-copy:v1", referrers=True)
+            assert words(await client.list_referrers(f"{repository}-copy:v1")) == ["one", "two"]
+
+    with_client(docker_registry, story)
+
+
 async def put_naively(
     client: GhcrClient, repository: str, subject: Descriptor, word: str, read: Manifest | None
 ) -> None:
