@@ -1,4 +1,4 @@
-"""What an answer that refuses says: code, message, detail, how long to wait, which request it was.
+"""What an answer that refuses says: code, message, detail, how long to wait, which request it was, and who said it.
 
 Everything here reads what a stranger wrote: a body may be JSON, HTML, the XML of a storage host, empty, cut or huge,
 and no form of it raises. Which exception follows is for `refusals` to say. Sources: distribution specification,
@@ -14,6 +14,7 @@ from email.utils import parsedate_to_datetime
 from html import unescape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ghcr_client.auth.challenge import choose, parse_challenges
 from ghcr_client.masking import shown
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ __all__ = [
     "allowed_rate",
     "fields",
     "go_duration",
+    "has_registry_signs",
     "header",
+    "is_page",
     "read_error_body",
     "retry_after",
 ]
@@ -153,6 +156,48 @@ def fields(headers: Mapping[str, str], name: str) -> tuple[str, ...]:
         ('</first>; rel=first',)
     """
     return tuple(value for key, value in headers.items() if key.lower() == name)
+
+
+def has_registry_signs(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer tells that it is a registry's; one without these signs may be anybody's, a firewall's say.
+
+    Args:
+        headers: The answer's header fields.
+        body: Its body.
+
+    Returns:
+        Whether it has the field for the version, a challenge for a token, or an error as the specification writes it.
+
+    Example:
+        >>> has_registry_signs({"WWW-Authenticate": 'Basic realm="router"'}, b"<html>")
+        False
+        >>> has_registry_signs({}, b'{"errors":[{"code":"UNAUTHORIZED","message":"no"}]}')
+        True
+    """
+    if header(headers, "docker-distribution-api-version"):
+        return True
+    challenge = choose(parse_challenges(fields(headers, "www-authenticate")))
+    if challenge is not None and challenge.scheme == "bearer":
+        return True
+    return not is_page(headers, body) and bool(read_error_body(body).code)
+
+
+def is_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer is a page for people, or other markup.
+
+    Args:
+        headers: The answer's header fields.
+        body: Its body.
+
+    Returns:
+        Whether it says so, or begins so.
+
+    Example:
+        >>> is_page({}, b" <!doctype html>"), is_page({"Content-Type": "application/json"}, b"{}")
+        (True, False)
+    """
+    kind = header(headers, "content-type").partition(";")[0].strip().lower()
+    return kind == "text/html" or body.lstrip().startswith(b"<")
 
 
 def go_duration(text: str) -> float | None:

@@ -204,12 +204,16 @@ class RegistryError(GhcrError):
         retry_after: Seconds to wait before the next try, or None where nobody says.
         advice: What it means and what to do, or "".
         from_storage: Whether another host answered, to which the registry had sent.
+        from_registry: Whether the answer tells that it is a registry's: by its version field, a challenge for a token,
+            or an error as the specification writes it. A firewall's does not, and not each registry's does.
 
     Example:
         >>> error = RegistryError("not today", status=418, code="TEAPOT")
         >>> print(error)
         418 TEAPOT: not today
     """
+
+    from_registry: bool = False
 
     def __init__(
         self,

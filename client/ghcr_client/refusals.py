@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from ghcr_client.advice import STORAGE_ADVICE, advice
-from ghcr_client.answers import allowed_rate, header, read_error_body, retry_after
+from ghcr_client.answers import allowed_rate, has_registry_signs, header, read_error_body, retry_after
 from ghcr_client.errors import (
     BlobUnknown,
     Denied,
@@ -155,6 +155,7 @@ def error_from_answer(
         advice=STORAGE_ADVICE if from_storage else advice(status, words, operation),
         from_storage=from_storage,
     )
+    error.from_registry = has_registry_signs(headers, body)
     if isinstance(error, RateLimited):
         error.allowed = allowed_rate(said.message)
         error.reset_at = _later(now or datetime.now(UTC), wait)

@@ -75,7 +75,8 @@ class SyncGhcrClient(BlockingClient):
     def health_check(self, registry: str | None = None) -> Health:
         """How a registry is; it never raises.
 
-        A registry that lets nobody in without credentials is well when it says so to somebody who has none.
+        A registry that lets nobody in without credentials is well when it says so to somebody who has none. What
+        answers by a page, or refuses without a registry's signs, is none: a sign-in page, a firewall, a router.
 
         Args:
             registry: Its name, which is no URL; the settings' one by default.

@@ -7,15 +7,17 @@ import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import web
 from client.helping import client_for
 from client.operations.making import with_client
+from client.scripted import Scripted, scripted
 from ghcr_client import auth
+from ghcr_client.client import GhcrClient
 from ghcr_client.settings import GhcrConfig
 from yarl import URL
 
 if TYPE_CHECKING:
     from client.peers import Peer
-    from ghcr_client.client import GhcrClient
     from ghcr_client.operations.health import Health
 
 
@@ -46,6 +48,65 @@ def test_a_wrong_password(docker_registry_tls: Peer) -> None:
     assert (health.ok, health.latency) == (False, None)
     assert "401" in str(health.error)
     assert "wrong-password" not in str(health)
+
+
+NO_REGISTRIES = {
+    "sign-in": {"text": "<html><title>Sign in to Wi-Fi</title>", "content_type": "text/html"},
+    "firewall": {"status": 403, "text": "<html><title>Blocked</title>", "content_type": "text/html"},
+    "storage": {"status": 403, "text": "<Error><Code>AccessDenied</Code></Error>"},
+    "gateway": {"status": 403, "text": '{"message":"Forbidden"}', "content_type": "application/json"},
+    "router": {"status": 401, "headers": {"WWW-Authenticate": 'Basic realm="router"'}},
+}
+VERSION = "Docker-Distribution-Api-Version"
+BEARER = 'Bearer realm="https://auth.example.com/token",service="registry"'
+ERRORS = '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}'
+REGISTRIES = {
+    "empty": {},
+    "object": {"text": "{}", "content_type": "application/json"},
+    "text": {"text": "ok"},
+    "page": {"text": "true", "content_type": "text/html", "headers": {VERSION: "registry/2.0"}},
+    "basic": {"status": 401, "text": "no", "headers": {"WWW-Authenticate": "Basic", VERSION: "registry/2.0"}},
+    "errors": {"status": 401, "text": ERRORS, "headers": {"WWW-Authenticate": 'Basic realm="x"'}},
+    "denied": {"status": 403, "text": ERRORS.replace("UNAUTHORIZED", "DENIED")},
+    "token": {"status": 401, "text": "<html>", "headers": {"WWW-Authenticate": BEARER}},
+}
+
+
+def answered_by(**answer: Any) -> Health:
+    """How somebody is who gives this answer to everything."""
+
+    async def answering(request: web.Request) -> web.Response:
+        if request.path == "/token":
+            return web.Response(status=403, text="<html>")
+        told = {name: value.replace("https://auth.example.com", here.url) for name, value in fields.items()}
+        return web.Response(**answer, headers=told)
+
+    fields = answer.pop("headers", {})
+
+    async def main() -> Health:
+        nonlocal here
+        async with (
+            scripted(answering) as here,
+            GhcrClient(registry=here.url, credentials=auth.Anonymous()) as client,
+        ):
+            return await client.health_check()
+
+    here = Scripted()
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", NO_REGISTRIES.values(), ids=NO_REGISTRIES)
+def test_no_registry(answer: dict[str, Any]) -> None:
+    """What stands in the way and answers as no registry does is told, and is not well."""
+    health = answered_by(**answer)
+    assert not health.ok
+    assert "answered as no registry does" in str(health.error)
+
+
+@pytest.mark.parametrize("answer", REGISTRIES.values(), ids=REGISTRIES)
+def test_any_registry(answer: dict[str, Any]) -> None:
+    """A registry is known by any one of its signs; one that lets in needs none, as long as it shows no page."""
+    assert answered_by(**answer).error is None
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "internal-error", "unicorn", "connection-reset"])
