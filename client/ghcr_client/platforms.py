@@ -91,9 +91,8 @@ class Platform(BaseModel):
             raise InvalidReference(
                 f"invalid platform {shown(repr(text))}: it is written os/architecture[/variant], such as linux/arm/v7"
             )
-        system, _ = _ALIASES.get(words[0], (words[0], None))
-        architecture, variant = _ALIASES.get(words[1], (words[1], None))
-        return cls(os=system, architecture=architecture, variant=words[2] if words[2:] else variant)
+        system, architecture, variant = _named(*words)
+        return cls(os=system, architecture=architecture, variant=variant or None)
 
     @classmethod
     def of(cls, platform: Self | str) -> Self:
@@ -130,7 +129,8 @@ class Platform(BaseModel):
         """How well an image for another platform runs on this one; smaller is better.
 
         A variant runs what was built for itself and for lower ones: `arm/v7` runs `v6`, `amd64/v3` runs `v2`. Where
-        this platform names an operating system's version, the offered one must begin with it or have none.
+        this platform names an operating system's version, the offered one must begin with it or have none. Names are
+        compared as `parse` reads them: some builders write `Linux` or `x86_64`.
 
         Args:
             offered: What the image was built for.
@@ -143,18 +143,27 @@ class Platform(BaseModel):
             >>> arm.distance(Platform.parse("linux/arm/v6")), arm.distance(Platform.parse("linux/arm/v8"))
             ((1, 0), None)
         """
-        if (self.os, self.architecture) != (offered.os, offered.architecture) or offered.is_unknown:
+        ours, theirs = (_named(each.os, each.architecture, each.variant or "") for each in (self, offered))
+        if ours[:2] != theirs[:2] or "unknown" in theirs[:2]:
             return None
         if not _same_version(self.os_version, offered.os_version):
             return None
-        ours, theirs = (each.variant or _PLAIN.get(each.architecture, "") for each in (self, offered))
-        if ours == theirs:
+        own, other = (each[2] or _PLAIN.get(each[1], "") for each in (ours, theirs))
+        if own == other:
             return (0, 0)
-        have, want = _NUMBER.fullmatch(ours), _NUMBER.fullmatch(theirs)
+        have, want = _NUMBER.fullmatch(own), _NUMBER.fullmatch(other)
         if not have or not want:
             return None
         steps = tuple(int(have[each] or 0) - int(want[each] or 0) for each in (1, 2))
         return steps if steps >= (0, 0) else None
+
+
+def _named(system: str, architecture: str, variant: str = "") -> tuple[str, str, str]:
+    """A platform by Go's names, which are in lower case; without a variant, the one that a name implies, or ""."""
+    system, architecture = system.lower(), architecture.lower()
+    system, _ = _ALIASES.get(system, (system, None))
+    architecture, implied = _ALIASES.get(architecture, (architecture, None))
+    return system, architecture, variant.lower() or implied or ""
 
 
 def _same_version(wanted: str | None, offered: str | None) -> bool:

@@ -429,6 +429,8 @@ class SyncGhcrClient(BlockingClient):
     def image_size(self, ref: ImageRef | str, *, platform: Platform | str | None = None) -> int:
         """How many bytes an image takes in the registry: manifests, configurations and layers, each content once.
 
+        Layers that registries do not keep, of Windows for example, are not counted.
+
         Args:
             ref: The image.
             platform: Only the image for this platform; None counts all that an index lists. An image that is for a

@@ -325,6 +325,23 @@ def test_select(wanted: str, offered: list[str | None], place: int | None) -> No
 
 
 @pytest.mark.parametrize(
+    ("wanted", "offered"),
+    [
+        ("linux/amd64", ("Linux", "AMD64", None)),
+        ("linux/amd64", ("linux", "x86_64", None)),
+        ("linux/arm64", ("linux", "aarch64", "V8")),
+        ("linux/arm/v7", ("linux", "armhf", None)),
+        ("linux/arm/v6", ("linux", "armhf", "v6")),
+    ],
+)
+def test_names_that_builders_write(wanted: str, offered: tuple[str, str, str | None]) -> None:
+    """Upper case and other names of a processor are the same platform, whoever wrote them."""
+    theirs = Platform(os=offered[0], architecture=offered[1], variant=offered[2])
+    assert Platform.parse(wanted).distance(theirs) == (0, 0)
+    assert theirs.distance(Platform.parse(wanted)) == (0, 0)
+
+
+@pytest.mark.parametrize(
     ("wanted", "offered", "runs"),
     [
         (None, "10.0.1", True),

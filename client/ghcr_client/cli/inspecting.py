@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ghcr_client.client import GhcrClient
+    from ghcr_client.digests import Digest
     from ghcr_client.manifests import Manifest
     from ghcr_client.models import Descriptor
     from ghcr_client.platforms import Platform
@@ -53,8 +54,7 @@ class Part:
     @property
     def size(self) -> int:
         """Bytes of manifest, configuration and layers, each content once."""
-        contents = {each.digest: each.size for each in self.manifest.document.children}
-        return self.manifest.size + sum(contents.values())
+        return self.manifest.size + sum(_contents(self.manifest).values())
 
     def document(self) -> dict[str, Any]:
         """It, for machines."""
@@ -90,7 +90,7 @@ class Inspected:
         contents = {self.manifest.digest: self.manifest.size}
         for part in self.parts:
             contents[part.manifest.digest] = part.manifest.size
-            contents.update((each.digest, each.size) for each in part.manifest.document.children)
+            contents.update(_contents(part.manifest))
         return sum(contents.values())
 
     def document(self) -> dict[str, Any]:
@@ -237,6 +237,11 @@ async def _config(client: GhcrClient, ref: ImageRef, manifest: Manifest) -> byte
     if not isinstance(document, ImageManifest):
         raise click.UsageError(f"{ref} is an artifact and has no configuration")
     return await client.get_blob(ref, document.config.digest)
+
+
+def _contents(manifest: Manifest) -> dict[Digest, int]:
+    """The sizes of what a manifest lists and a registry keeps."""
+    return {each.digest: each.size for each in manifest.document.children if not each.stays_elsewhere}
 
 
 def _runs(manifest: Manifest) -> bool:

@@ -16,7 +16,7 @@ from ghcr_client import layout as layouts
 from ghcr_client.calls import JSON_LIMIT
 from ghcr_client.digests import Digest
 from ghcr_client.documents import json_object
-from ghcr_client.errors import InvalidManifest
+from ghcr_client.errors import ProtocolError
 from ghcr_client.images import Image
 from ghcr_client.layout.pending import must_be_replaceable
 from ghcr_client.manifests import Manifest
@@ -264,14 +264,12 @@ class ImageOperations(TreeOperations, PullOperations, BlobOperations):
         if not isinstance(document, ImageManifest) or document.is_artifact:
             return None
         raw = await self._configuration(ref, document.config, layout)
-        config = json_object(raw, f"the configuration of {ref}")
-        fields = {name: config.get(name) for name in ("os", "architecture", "variant", "os.version")}
-        if not (fields["os"] and fields["architecture"]):
-            return None
         try:
+            config = json_object(raw, f"the configuration of {ref}")
+            fields = {name: config.get(name) for name in ("os", "architecture", "variant", "os.version")}
             return Platform.model_validate({name: value for name, value in fields.items() if value})
-        except ValueError:
-            raise InvalidManifest(f"the configuration of {ref} names no platform") from None
+        except (ProtocolError, ValueError):
+            return None  # older artifacts have an image's configuration by name only
 
     async def _check_platforms(self, ref: ImageRef, manifest: Manifest, wanted: Iterable[Platform]) -> None:
         """Refuse an image for a single platform that does not run on some; one that does not say so passes."""

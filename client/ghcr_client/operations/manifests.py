@@ -167,6 +167,8 @@ class ManifestOperations(ReferrerOperations):
     async def image_size(self, ref: ImageRef | str, *, platform: Platform | str | None = None) -> int:
         """How many bytes an image takes in the registry: manifests, configurations and layers, each content once.
 
+        Layers that registries do not keep, of Windows for example, are not counted.
+
         Args:
             ref: The image.
             platform: Only the image for this platform; None counts all that an index lists. An image that is for a
@@ -201,7 +203,7 @@ class ManifestOperations(ReferrerOperations):
             raise _too_deep(ref)
         sizes[manifest.digest] = manifest.size
         for child in manifest.document.children:
-            if child.digest in sizes:
+            if child.digest in sizes or child.stays_elsewhere:
                 continue
             sizes[child.digest] = child.size
             if isinstance(manifest.document, ImageIndex):

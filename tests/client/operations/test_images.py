@@ -18,7 +18,7 @@ from ghcr_client.errors import DigestMismatch, InvalidManifest, LayoutError, Man
 from ghcr_client.images import Image, github_annotations
 from ghcr_client.layout import open_local
 from ghcr_client.manifests import Manifest
-from ghcr_client.models import Descriptor, ImageManifest
+from ghcr_client.models import OCI_CONFIG, Descriptor, ImageManifest
 from ghcr_client.sources import BytesSource
 from tools import require, run
 
@@ -324,6 +324,29 @@ def test_pull_one_platform(registry: Peer, repository: str, tmp_path: Path, form
     with_client(registry, story)
 
 
+@pytest.mark.parametrize(
+    "config",
+    [b"", b"\0no text", b"[]", b"{}", b'{"os":5,"architecture":"amd64"}', b'{"os":"","architecture":""}'],
+    ids=["empty", "no text", "list", "nothing", "number", "blank"],
+)
+def test_a_configuration_of_nothing(fake_oci: Peer, repository: str, tmp_path: Path, config: bytes) -> None:
+    """An image whose configuration says no platform, as older artifacts have it, is pulled and joined all the same."""
+
+    async def story(client: GhcrClient) -> None:
+        said = await client.upload_blob(repository, config, media_type=OCI_CONFIG)
+        content = await client.upload_blob(repository, b"content", media_type="text/plain")
+        manifest = Manifest.build(ImageManifest(config=said, layers=(content,)))
+        await client.push_manifest(f"{repository}:v1", manifest)
+        for platform in (None, "linux/amd64"):
+            assert await client.pull_image(f"{repository}:v1", tmp_path, platform=platform) == manifest
+        await client.push_index(f"{repository}:all", [f"{repository}:v1"])
+        (entry,) = (await client.pull_manifest(f"{repository}:all")).document.children
+        assert entry == manifest.descriptor()
+        assert [each.descriptor for each in await open_local(tmp_path).list()] != []
+
+    with_client(fake_oci, story)
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_pull_another_platform(fake_oci: Peer, repository: str, tmp_path: Path, form: Any) -> None:
     """An image for a single platform is pulled where it runs, also on a variant that it does not name; else refused."""
@@ -504,6 +527,17 @@ def test_pull_without_foreign_layers(
         assert await client.copy_image(f"{repository}:foreign", f"{repository}-copy:v1") == digest
 
     with_client(fake_oci, story)
+
+
+def test_foreign_layers_take_no_room(registry: Peer, repository: str) -> None:
+    """A layer that registries do not keep is no part of an image's size."""
+
+    async def story(client: GhcrClient) -> None:
+        elsewhere, manifest = await foreign(client, repository, FOREIGN["docker"])
+        all_of_it = manifest.size + sum(each.size for each in manifest.document.children)
+        assert await client.image_size(f"{repository}:foreign") == all_of_it - elsewhere.size
+
+    with_client(registry, story)
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
