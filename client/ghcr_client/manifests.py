@@ -21,6 +21,7 @@ from ghcr_client.models import (
     OCI_ARTIFACT,
     OCI_INDEX,
     OCI_MANIFEST,
+    SCHEMA1,
     ArtifactManifest,
     Descriptor,
     ImageIndex,
@@ -41,7 +42,6 @@ PULL_LIMIT = 8 * 1024 * 1024
 ACCEPT = (*sorted(MANIFESTS | INDEXES), OCI_ARTIFACT)
 """Media types to ask for, all at once: GHCR answers 404 where the stored one is not among them."""
 
-_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 _VAGUE = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 _MODELS: dict[str, type[BaseModel]] = {
     **dict.fromkeys(MANIFESTS, ImageManifest),
@@ -199,7 +199,7 @@ class Manifest:
 def _kind(outline: _Outline, said: str) -> str:
     """The media type, by what the answer said, by what the document says and by what it holds."""
     inside = outline.mediaType or ""
-    if said.startswith(_SCHEMA1) or inside.startswith(_SCHEMA1):
+    if said.startswith(SCHEMA1) or inside.startswith(SCHEMA1):
         raise InvalidManifest(
             "Docker's manifest schema 1 is not read: push the image again with a current tool"
         )

@@ -39,6 +39,7 @@ __all__ = [
     "OCI_CONFIG",
     "OCI_INDEX",
     "OCI_MANIFEST",
+    "SCHEMA1",
     "ArtifactManifest",
     "Descriptor",
     "ImageIndex",
@@ -59,6 +60,9 @@ INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 
 MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 """Media types of manifests with a config and layers."""
+
+SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
+"""How the media types of Docker's manifest schema 1 begin: it is told from blobs, and not read."""
 
 _LARGEST = 2**63 - 1
 _FOREIGN = ("nondistributable", "foreign")
@@ -140,6 +144,12 @@ class Descriptor(_Document):
         """Whether it is a layer that registries do not keep, a Windows base layer say: it is at its `urls`."""
         return bool(self.urls) and any(word in self.media_type for word in _FOREIGN)
 
+    @property
+    def is_manifest(self) -> bool:
+        """Whether its media type is a manifest's. Some indexes list blobs, too, as that of BuildKit's cache does."""
+        known = self.media_type in MANIFESTS | INDEXES or self.media_type == OCI_ARTIFACT
+        return known or self.media_type.startswith(SCHEMA1)
+
 
 Descriptors = Annotated[tuple[Descriptor, ...], Field(strict=False), _NullAs(tuple)]
 
@@ -178,11 +188,16 @@ class ImageManifest(_Document):
     @property
     def children(self) -> tuple[Descriptor, ...]:
         """What must be there before this manifest is pushed: the config and the layers."""
+        return self.blobs
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The config and the layers, whatever their media types."""
         return (self.config, *self.layers)
 
 
 class ImageIndex(_Document):
-    """A list of manifests, mostly one a platform: OCI's image index or Docker's manifest list.
+    """A list of manifests, mostly one a platform: OCI's image index or Docker's manifest list. Some list blobs, too.
 
     Attributes:
         schema_version: 2.
@@ -214,6 +229,11 @@ class ImageIndex(_Document):
     def children(self) -> tuple[Descriptor, ...]:
         """What must be there before this index is pushed: the manifests."""
         return self.manifests
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """Those entries that are no manifests; empty for nearly all."""
+        return tuple(each for each in self.manifests if not each.is_manifest)
 
     def select(self, platform: Platform | str) -> Descriptor | None:
         """The manifest that runs best on a platform, the first one of equals.

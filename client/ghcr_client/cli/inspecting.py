@@ -13,6 +13,7 @@ import click
 
 from ghcr_client.cli.output import human, table
 from ghcr_client.documents import json_object
+from ghcr_client.errors import ProtocolError
 from ghcr_client.models import ImageIndex, ImageManifest
 from ghcr_client.operations.base import gathered
 
@@ -87,7 +88,7 @@ class Inspected:
     @property
     def size(self) -> int:
         """Bytes of everything, each content once."""
-        contents = {self.manifest.digest: self.manifest.size}
+        contents = {self.manifest.digest: self.manifest.size} | _contents(self.manifest)
         for part in self.parts:
             contents[part.manifest.digest] = part.manifest.size
             contents.update(_contents(part.manifest))
@@ -152,7 +153,8 @@ async def look(client: GhcrClient, ref: str, platform: Platform | None) -> Inspe
         inner = await client.pull_manifest(where.with_digest(entry.digest, keep_tag=False))
         return Part(_kind(entry), inner)
 
-    parts = await gathered(child, document.manifests, client.config.max_concurrency)
+    listed = [each for each in document.manifests if each.is_manifest]
+    parts = await gathered(child, listed, client.config.max_concurrency)
     return Inspected(where, manifest, tuple(parts))
 
 
@@ -198,12 +200,12 @@ def platform_of(config: bytes) -> str:
         config: The configuration.
 
     Returns:
-        Such as `linux/arm/v7`, or `unknown`.
-
-    Raises:
-        ProtocolError: It is not JSON.
+        Such as `linux/arm/v7`; or `unknown`, also where it is not JSON, as that of older artifacts.
     """
-    said = json_object(config, "the configuration")
+    try:
+        said = json_object(config, "the configuration")
+    except ProtocolError:
+        return "unknown"
     words = [said.get(name) for name in ("os", "architecture", "variant")]
     return "/".join(each for each in words if isinstance(each, str) and each) or "unknown"
 

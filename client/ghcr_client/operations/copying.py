@@ -145,7 +145,7 @@ class CopyOperations(ImageOperations):
 def _subjects(manifest: Manifest) -> tuple[Digest, ...]:
     """A manifest, and those that it lists, if it is an index: each may have something about it."""
     listed = manifest.document.manifests if isinstance(manifest.document, ImageIndex) else ()
-    return tuple(dict.fromkeys((manifest.digest, *(each.digest for each in listed))))
+    return tuple(dict.fromkeys((manifest.digest, *(each.digest for each in listed if each.is_manifest))))
 
 
 def _wanted(platforms: Platform | str | Iterable[Platform | str]) -> tuple[Platform, ...]:

@@ -206,7 +206,7 @@ class ManifestOperations(ReferrerOperations):
             if child.digest in sizes or child.stays_elsewhere:
                 continue
             sizes[child.digest] = child.size
-            if isinstance(manifest.document, ImageIndex):
+            if isinstance(manifest.document, ImageIndex) and child.is_manifest:
                 inner = await self._pull(ref.with_digest(child.digest, keep_tag=False))
                 await self._measure(ref, inner, sizes, depth - 1)
 

@@ -69,8 +69,10 @@ class PullOperations(ManifestAccess, DownloadOperations):
         await asyncio.to_thread(pulling.layout.put_bytes, manifest.raw, algorithm=manifest.digest.algorithm)
 
     async def _pull_child(self, pulling: Pulling, child: Descriptor, *, depth: int) -> None:
-        """Put a manifest that an index lists into the layout, once, however many indexes list it."""
-        if child.digest not in pulling.manifests:
+        """Put what an index lists into the layout, once, however many indexes list it."""
+        if not child.is_manifest:
+            await self._pull_blob(pulling, child)
+        elif child.digest not in pulling.manifests:
             pulling.manifests.add(child.digest)
             inner = await self._pull(pulling.ref.with_digest(child.digest, keep_tag=False))
             await self._pull_tree(pulling, inner, depth)

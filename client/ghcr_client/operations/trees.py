@@ -66,11 +66,12 @@ class TreeOperations(TagOperations):
                 raise InvalidContent(
                     f"{ref} is an index of indexes, more than {DEEPEST} deep", operation="manifest.put"
                 )
-            children = {each.digest: each for each in manifest.document.manifests}.values()
+            children = {
+                each.digest: each for each in manifest.document.manifests if each.is_manifest
+            }.values()
             push = partial(self._push_child, pushing, depth=depth)
             await gathered(push, children, self.config.max_concurrency)
-        else:
-            await self._push_blobs(pushing, manifest.document.children)
+        await self._push_blobs(pushing, manifest.document.blobs)
         await self._push_listed(pushing, ref, manifest)
 
     async def _push_child(self, pushing: Pushing, child: Descriptor, *, depth: int) -> None:
@@ -110,7 +111,6 @@ class TreeOperations(TagOperations):
                     raise
                 await self._pause(tries, error)
                 pushing.blobs.clear()
-                if not isinstance(manifest.document, ImageIndex):
-                    await self._push_blobs(pushing, manifest.document.children)
+                await self._push_blobs(pushing, manifest.document.blobs)
             else:
                 return

@@ -14,6 +14,7 @@ import pytest
 from client.cli.telling import ARGV, run, surroundings
 from client.helping import client_for
 from ghcr_client import Image
+from ghcr_client.cli.inspecting import platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +171,12 @@ def test_the_table_of_an_image(told: Callable[..., Told], fake_ghcr: Peer) -> No
     assert [line.split()[0] for line in out.splitlines()[-3:]] == ["PLATFORM", "linux/amd64", "linux/arm64"]
     status, out, _ = told("inspect", "acme/app:v1", "--platform", "linux/arm64", peer=fake_ghcr)
     assert "LAYER  " in out
+
+
+@pytest.mark.parametrize("config", [b"", b"\0no text", b"{}", b'{"os":5}'])
+def test_a_configuration_of_nothing(config: bytes) -> None:
+    """`inspect` shows older artifacts, too, whose configuration says no platform."""
+    assert platform_of(config) == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from ghcr_client.platforms import Platform
 from client import peers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from client.peers import Peer
     from ghcr_client.client import GhcrClient
 
@@ -112,6 +114,34 @@ def test_to_another_repository(registry: Peer, repository: str) -> None:
     with_client(registry, story, metrics=counted)
     states = {each.state for each in progress.last().values()}
     assert states == {"exists"} if registry.name == "crane" else "mounted" in states
+
+
+def test_an_index_of_blobs(registry: Peer, repository: str, tmp_path: Path) -> None:
+    """An index that lists blobs, as that of BuildKit's cache, is measured, copied, pulled and pushed with them.
+
+    The fakes take indexes of manifests only.
+    """
+    if registry.simulator is not None:
+        return
+
+    async def story(client: GhcrClient) -> None:
+        texts = {
+            "application/vnd.oci.image.layer.v1.tar+gzip": unique().encode(),
+            "application/vnd.buildkit.cacheconfig.v0": b"{}",
+        }
+        blobs = [await client.upload_blob(repository, text, media_type=kind) for kind, text in texts.items()]
+        index = Manifest.build(ImageIndex(manifests=tuple(blobs)))
+        await client.push_manifest(f"{repository}:cache", index)
+        assert await client.image_size(f"{repository}:cache") == index.size + sum(map(len, texts.values()))
+        await client.copy_image(f"{repository}:cache", f"{repository}-copy:cache", referrers=True)
+        for form in ("oci", "oci-archive"):
+            await client.pull_image(f"{repository}:cache", tmp_path / form, format=form)
+            assert await client.push_image(f"{repository}-{form}:cache", tmp_path / form) == index.digest
+        for place in ("copy", "oci", "oci-archive"):
+            for blob, text in zip(blobs, texts.values(), strict=True):
+                assert await client.get_blob(f"{repository}-{place}", blob.digest) == text
+
+    with_client(registry, story)
 
 
 def test_what_is_missing(registry: Peer, repository: str) -> None:
