@@ -172,7 +172,7 @@ class PerTest:
         ended = False
 
         def port() -> int:
-            if not ended:  # else who has kept a function of ours would open it again, for ever
+            if not ended and not door.listening:  # after the end, it would be opened again, for ever
                 door.start()
             return door.port
 

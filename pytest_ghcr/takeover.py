@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 import ssl
 import threading
@@ -320,6 +321,17 @@ class Takeover:
         if name:
             return _name(name) in self._addresses
         return sock in self._peers
+
+
+def _listen() -> None:
+    """Let the fake listen before this process is forked: the child has its port then, and none of its threads."""
+    over = Takeover._active
+    if over is not None and not _is_ours():
+        over._port()
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(before=_listen)
 
 
 def _plain_socket() -> Any:

@@ -260,6 +260,18 @@ def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     assert by_urllib(PING) == 401
 
 
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_fork_has_the_same_fake(ghcr, asked_before) -> None:
+    """What a child asks is seen by the test, also where nobody has asked for anything before the fork."""
+    if asked_before:
+        assert by_urllib(PING) == 401
+    child = os.fork()
+    if not child:
+        os._exit(by_urllib(PING) != 401)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(ghcr.requests("ping")) == 1 + asked_before
+
+
 def test_a_client_that_goes_on_leaves_no_socket_of_ours(user) -> None:
     """A session of a module, kept alive, is no warning at the end of the run."""
     done = user(
