@@ -251,6 +251,11 @@ class PerTest:
         problems = [_stray(by, wanted) for by, wanted in self._strays().items() if wanted]
         return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
 
+    def hold(self) -> None:
+        """Do what can be done only when the fixtures begin to end, and other plugins think that the test has ended."""
+        if self.takeover is not None:
+            self.takeover.hold()
+
     def settle(self) -> None:
         """Do what can be done only when all fixtures have ended, those that were there before ours, too."""
         if self.takeover is not None:

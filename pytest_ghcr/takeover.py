@@ -85,6 +85,7 @@ class Takeover:
         self._patches = Patches()
         self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
         self._proxies = Proxies()
+        self._is_over = False
         self._own: set[str] = set()
         self._begun: list[str | None] = []
         self._unasked: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
@@ -125,6 +126,7 @@ class Takeover:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_over = True
         self._patches.undo()
         self._proxies.put_back()
         Takeover._active = None
@@ -138,9 +140,21 @@ class Takeover:
         """The names to which TLS was begun and nothing was said, once for each connection."""
         return [each for each in self._begun if each is not None]
 
+    def hold(self) -> None:
+        """Be called when the fixtures of the test begin to end: another plugin may have put things back already."""
+        if not self._is_over:
+            self._patches.hold()
+
     def settle(self) -> None:
         """Be called when all fixtures of the test have ended: one of them may have put something of ours back."""
+        self._patches.undo()
         self._proxies.settle()
+
+    @classmethod
+    def listen(cls) -> None:
+        """Let the fake listen before this process is forked: the child has its port then, and none of its threads."""
+        if cls._active is not None and not _is_ours():
+            cls._active._port()
 
     # -- names
 
@@ -154,7 +168,7 @@ class Takeover:
         flags: int = 0,
     ) -> Any:
         real = self._patches.real(socket, "getaddrinfo")
-        if _is_ours():
+        if self._lets_pass():
             return real(host, port, family, type, proto, flags)
         name = _name(host)
         if name in self._addresses:
@@ -176,20 +190,24 @@ class Takeover:
     def _gethostbyaddr(self, address: str) -> Any:
         name = _name(address)
         host = self._hosts.get(name, name)
-        if host in self._addresses and not _is_ours():
+        if host in self._addresses and not self._lets_pass():
             return (host, [], [self._addresses[host]])
-        if _is_ours() or self._is_near(name):
+        if self._lets_pass() or self._is_near(name):
             return self._patches.real(socket, "gethostbyaddr")(address)
         raise socket.herror(socket.EAI_NONAME, self._stray(name, None))
 
     def _getnameinfo(self, sockaddr: Any, flags: int) -> Any:
         name = _name(sockaddr[0])
         numeric = flags & socket.NI_NUMERICHOST
-        if name in self._hosts and not numeric and not _is_ours():
+        if name in self._hosts and not numeric and not self._lets_pass():
             return (self._hosts[name], str(sockaddr[1]))
-        if _is_ours() or numeric or self._is_near(name):
+        if self._lets_pass() or numeric or self._is_near(name):
             return self._patches.real(socket, "getnameinfo")(sockaddr, flags)
         raise socket.gaierror(socket.EAI_NONAME, self._stray(name, None))
+
+    def _lets_pass(self) -> bool:
+        """Whether this is none of the test's doing: the fake's, or who has kept a function of ours for too long."""
+        return self._is_over or _is_ours()
 
     def _is_near(self, name: str) -> bool:
         """Whether a name or an address is this machine's."""
@@ -214,7 +232,7 @@ class Takeover:
         if (
             sock.family not in {socket.AF_INET, socket.AF_INET6}
             or not isinstance(address, tuple)
-            or _is_ours()
+            or self._lets_pass()
         ):
             return address
         name = _name(address[0])
@@ -288,7 +306,7 @@ class Takeover:
     def _wrapping_bio(self, real: Any) -> Any:
         def wrap_bio(context: ssl.SSLContext, *args: Any, **more: Any) -> Any:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
-            if more.get("server_side") or _name(name) not in self._addresses or _is_ours():
+            if more.get("server_side") or _name(name) not in self._addresses or self._lets_pass():
                 return real(context, *args, **more)
             return self._begin(real, context, *args, name=name, more=more)
 
@@ -316,22 +334,15 @@ class Takeover:
 
     def _leads_here(self, name: Any, sock: socket.socket) -> bool:
         """Whether TLS is begun with the fake; who checks no name says none."""
-        if _is_ours():
+        if self._lets_pass():
             return False
         if name:
             return _name(name) in self._addresses
         return sock in self._peers
 
 
-def _listen() -> None:
-    """Let the fake listen before this process is forked: the child has its port then, and none of its threads."""
-    over = Takeover._active
-    if over is not None and not _is_ours():
-        over._port()
-
-
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(before=_listen)
+    os.register_at_fork(before=Takeover.listen)
 
 
 def _plain_socket() -> Any:

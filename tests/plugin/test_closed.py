@@ -100,6 +100,91 @@ def test_everything_is_put_back(user) -> None:
     done.assert_outcomes(passed=3, failed=1)
 
 
+GUARD = """
+import socket
+import pytest
+
+TRUE = socket.socket.connect
+
+def guarded(sock, address):
+    assert address[0] == "127.0.0.1", f"{address} is not allowed"
+    return TRUE(sock, address)
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("guarded"):
+        socket.socket.connect = guarded
+
+def pytest_runtest_teardown():
+    socket.socket.connect = TRUE
+"""
+"""What pytest-socket does: it sees to `connect` before fixtures begin, and puts it back before they end."""
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.guarded"], ids=["idle", "guards"])
+def test_another_plugin_sees_to_connections_too(user, mark: str) -> None:
+    """The takeover holds until the fixtures have ended, and then what the other one has put back is there."""
+    done = user(
+        f"""
+        import pytest, requests, socket
+
+        def status():
+            return requests.get("https://ghcr.io/v2/", timeout=5).status_code
+
+        @pytest.fixture
+        def late(ghcr):
+            yield
+            assert status() == 401
+            with pytest.raises(OSError, match="is not let out"):
+                socket.create_connection(("192.0.2.7", 443), timeout=1)
+
+        {mark}
+        @pytest.mark.ghcr(takeover=True)
+        def test_it(late):
+            assert status() == 401
+
+        def test_after(pytestconfig):
+            guard = next(each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "guarded"))
+            assert socket.socket.connect is guard.TRUE
+        """,
+        "-p",
+        "no:randomly",
+        conftest=GUARD,
+        ini="markers = guarded",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2, errors=1)
+    done.stdout.fnmatch_lines(["*the test wanted 192.0.2.7:443, which a takeover does not let out*"])
+
+
+def test_what_a_test_replaces_is_its_own(user) -> None:
+    """A mock of a test's stays until it ends, and a function of ours that it puts back late goes then."""
+    done = user(
+        """
+        import pytest, socket
+
+        REAL = socket.getaddrinfo
+
+        @pytest.fixture
+        def mocked(monkeypatch, ghcr):
+            mock = lambda *args: ["mocked"]
+            monkeypatch.setattr(socket, "getaddrinfo", mock)
+            yield
+            assert socket.getaddrinfo is mock
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it(mocked):
+            assert socket.getaddrinfo("ghcr.io", 443) == ["mocked"]
+
+        def test_after():
+            assert socket.getaddrinfo is REAL
+        """,
+        "-p",
+        "no:randomly",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)
+
+
 def test_what_is_left_is_told(user) -> None:
     """The plugin looks itself, and says what it has left behind."""
     done = user(
