@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import itertools
 import os
 import socket
 import ssl
 import threading
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ghcr_sim.threads import BACKGROUND
@@ -44,18 +46,17 @@ class TakeoverError(RuntimeError):
     """A takeover cannot begin."""
 
 
-class _Names:
-    """The addresses that stand for names: of a network that nobody routes, and no two alike in a process."""
+@cache
+def _address(host: str) -> str:  # noqa: ARG001 - it is kept by that
+    """The address that stands for a name as long as the process lives, since clients keep what they have looked up.
 
-    _lock = threading.Lock()
-    _last = 0
+    It is one on loopback that nobody has: who gets past us finds nothing there.
+    """
+    number = next(_NUMBERS)
+    return f"127.71.{number >> 8}.{number & 0xFF}"
 
-    @classmethod
-    def take(cls) -> str:
-        """One more address on loopback: who gets past us finds nothing there."""
-        with cls._lock:
-            cls._last = cls._last % 0xFFFF + 1
-            return f"127.71.{cls._last >> 8}.{cls._last & 0xFF}"
+
+_NUMBERS = itertools.count(1)
 
 
 class Takeover:
@@ -79,7 +80,7 @@ class Takeover:
     def __init__(self, port: Callable[[], int], authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
         self._port = port
-        self._addresses = {host: _Names.take() for host in hosts}
+        self._addresses = {host: _address(host) for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
         self._trust = trust_in(authority.decode())
         self._patches = Patches()
@@ -150,11 +151,15 @@ class Takeover:
         self._patches.undo()
         self._proxies.settle()
 
+    def listen(self) -> None:
+        """Let the fake listen now."""
+        self._port()
+
     @classmethod
-    def listen(cls) -> None:
+    def before_fork(cls) -> None:
         """Let the fake listen before this process is forked: the child has its port then, and none of its threads."""
         if cls._active is not None and not _is_ours():
-            cls._active._port()
+            cls._active.listen()
 
     # -- names
 
@@ -342,7 +347,7 @@ class Takeover:
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(before=Takeover.listen)
+    os.register_at_fork(before=Takeover.before_fork)
 
 
 def _plain_socket() -> Any:

@@ -260,6 +260,31 @@ def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     assert by_urllib(PING) == 401
 
 
+@pytest.fixture(scope="module")
+def service():
+    """A client that lives longer than a test, and keeps the addresses that it has looked up."""
+    with asyncio.Runner() as runner:
+
+        async def begin():
+            return aiohttp.ClientSession()
+
+        session = runner.run(begin())
+
+        async def ask(url):
+            async with session.get(url) as answer:
+                return answer.status
+
+        yield lambda url: runner.run(ask(url))
+        runner.run(session.close())
+
+
+@pytest.mark.parametrize("test", [1, 2])
+def test_a_client_that_keeps_addresses_reaches_the_next_fake(service, ghcr, test) -> None:
+    """A name has one address in all tests of a process, which leads to the fake of the test that runs."""
+    assert service(PING) == 401
+    assert len(ghcr.requests("ping")) == 1
+
+
 @pytest.mark.parametrize("asked_before", [False, True])
 def test_a_fork_has_the_same_fake(ghcr, asked_before) -> None:
     """What a child asks is seen by the test, also where nobody has asked for anything before the fork."""
