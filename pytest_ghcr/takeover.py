@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ghcr_sim.threads import BACKGROUND
+from ghcr_sim.tls.contexts import PLAIN
 from pytest_ghcr.patches import Patches, patch_libraries
 from pytest_ghcr.proxies import Proxies
 from pytest_ghcr.trust import trust_in
@@ -115,12 +116,12 @@ class Takeover:
         patch(socket_class, "sendto", self._sending(socket_class.sendto))
         if hasattr(socket_class, "sendmsg"):  # Windows has none
             patch(socket_class, "sendmsg", self._sending_message(socket_class.sendmsg))
-        patch(ssl.SSLContext, "wrap_socket", self._wrapping(ssl.SSLContext.wrap_socket))
-        patch(ssl.SSLContext, "wrap_bio", self._wrapping_bio(ssl.SSLContext.wrap_bio))
+        patch(PLAIN, "wrap_socket", self._wrapping(PLAIN.wrap_socket))
+        patch(PLAIN, "wrap_bio", self._wrapping_bio(PLAIN.wrap_bio))
         patch(ssl.SSLSocket, "send", self._asking(ssl.SSLSocket.send))
         patch(ssl.SSLSocket, "write", self._asking(ssl.SSLSocket.write))
         patch(ssl.SSLObject, "write", self._asking(ssl.SSLObject.write))
-        patch(ssl.SSLContext, "set_alpn_protocols", self._trust.noting(ssl.SSLContext.set_alpn_protocols))
+        patch(PLAIN, "set_alpn_protocols", self._trust.noting(PLAIN.set_alpn_protocols))
         patch_libraries(self._patches)
         return self
 

@@ -190,6 +190,38 @@ def test_a_context_is_as_strict_as_before(ghcr) -> None:
         other.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
+def test_a_context_offers_what_it_did(ghcr) -> None:
+    """The ciphers that it was told, also where that is changed between two connections."""
+    context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    for cipher in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+        context.set_ciphers(cipher)
+        with (
+            socket.create_connection(("ghcr.io", 443), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="ghcr.io") as sock,
+        ):
+            assert sock.cipher()[0] == cipher
+
+
+def test_contexts_of_another_class(ghcr, monkeypatch) -> None:
+    """Client and fake go on where `ssl.SSLContext` is another class around Python's own, as truststore makes it."""
+    real = ssl.SSLContext
+
+    class Around(real):  # type: ignore[misc, valid-type]
+        def __init__(self, protocol) -> None:
+            self.inner = real(protocol)
+
+        def wrap_socket(self, *args, **more):
+            return self.inner.wrap_socket(*args, **more)
+
+    monkeypatch.setattr(ssl, "SSLContext", Around)
+    with (
+        socket.create_connection(("ghcr.io", 443), timeout=10) as plain,
+        Around(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(plain, server_hostname="ghcr.io") as sock,
+    ):
+        assert sock.version() == "TLSv1.3"
+
+
 def _port(ghcr):
     """The port of the fake without TLS."""
     return int(ghcr.host.partition(":")[2])
