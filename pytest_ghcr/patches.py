@@ -12,6 +12,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from pytest_ghcr.loops import REPLACEMENTS
+
 __all__ = ["Patches", "patch_libraries"]
 
 _MISSING = object()
@@ -81,8 +83,8 @@ def patch_libraries(patches: Patches) -> None:
     patches.set(resolver.AsyncResolver, "resolve", _resolving(resolver.ThreadedResolver))
     if _has_uvloop():
         uvloop = import_module("uvloop")  # code under test may import it later
-        patches.set(uvloop.Loop, "getaddrinfo", _looking_up)
-        patches.set(uvloop.Loop, "create_connection", _creating(uvloop.Loop.create_connection))
+        for name, make in REPLACEMENTS.items():
+            patches.set(uvloop.Loop, name, make(getattr(uvloop.Loop, name)))
 
 
 @cache
@@ -95,47 +97,3 @@ def _resolving(threaded: Any) -> Any:
         return await threaded().resolve(host, port, family)
 
     return resolve
-
-
-async def _looking_up(
-    self: Any,
-    host: Any,
-    port: Any,
-    *,
-    family: int = 0,
-    type: int = 0,  # noqa: A002 - the signature of what it stands for
-    proto: int = 0,
-    flags: int = 0,
-) -> Any:
-    return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
-
-
-def _creating(real: Any) -> Any:
-    async def create_connection(
-        self: Any, factory: Any, host: Any = None, port: Any = None, **more: Any
-    ) -> Any:
-        """Open the socket by Python, and let uvloop have it."""
-        if host is None or more.get("sock") is not None:
-            return await real(self, factory, host, port, **more)
-        family, flags = more.pop("family", 0), more.pop("flags", 0)
-        proto, local = more.pop("proto", 0), more.pop("local_addr", None)
-        for name in ("happy_eyeballs_delay", "interleave", "all_errors"):
-            more.pop(name, None)
-        found = await _looking_up(
-            self, host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
-        )
-        kind, _, number, _, address = found[0]
-        sock = socket.socket(kind, socket.SOCK_STREAM, number)
-        sock.settimeout(0)
-        try:
-            if local is not None:
-                sock.bind(local)
-            await self.sock_connect(sock, address)
-            if more.get("ssl") and more.get("server_hostname") is None:
-                more["server_hostname"] = host
-            return await real(self, factory, sock=sock, **more)
-        except BaseException:
-            sock.close()
-            raise
-
-    return create_connection

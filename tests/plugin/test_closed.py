@@ -24,6 +24,12 @@ STRAYS = {
         "192.0.2.7",
     ),
     "requests": ("requests.get('https://example.com/', timeout=1)", "example.com:443"),
+    "a datagram of asyncio": ("asyncio.run(send(remote_addr=('192.0.2.7', 53)))", "192.0.2.7:53"),
+    "a later datagram of asyncio": ("asyncio.run(send(to=('192.0.2.7', 53), **NEAR))", "192.0.2.7:53"),
+    "a datagram of uvloop": ("by_uvloop(send(remote_addr=('192.0.2.7', 53)))", "192.0.2.7:53"),
+    "a later datagram of uvloop": ("by_uvloop(send(to=('192.0.2.7', 53), **NEAR))", "192.0.2.7:53"),
+    "a name for a datagram": ("by_uvloop(send(remote_addr=('example.com', 53)))", "example.com:53"),
+    "a look-up of an address by uvloop": ("by_uvloop(name_of('192.0.2.7'))", "192.0.2.7"),
 }
 
 
@@ -32,7 +38,24 @@ def test_a_stray_request_fails_its_test(user, line, name) -> None:
     """Also where the code under test swallows the error."""
     done = user(
         f"""
-        import contextlib, pytest, requests, socket, threading
+        import asyncio, contextlib, pytest, requests, socket, threading
+
+        NEAR = {{"local_addr": ("127.0.0.1", 0)}}
+
+        async def send(to=None, **how):
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, **how)
+            transport.sendto(b"x", to)
+            transport.close()
+            await asyncio.sleep(0)
+
+        async def name_of(address):
+            return await asyncio.get_running_loop().getnameinfo((address, 443))
+
+        def by_uvloop(work):
+            uvloop = pytest.importorskip("uvloop")
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(work)
 
         @pytest.mark.ghcr(takeover=True)
         def test_it():

@@ -237,6 +237,45 @@ def test_loopback_stays_open(ghcr) -> None:
             assert sock.getpeername() == server.getsockname()
 
 
+def test_uvloop_tries_each_address(ghcr, monkeypatch) -> None:
+    """Of a name that has several, as `localhost` has where IPv6 is first; and its datagrams on loopback arrive."""
+    uvloop = pytest.importorskip("uvloop")
+    found = socket.getaddrinfo
+
+    def two(host, port, *how):
+        first = found("127.0.0.2", port, *how) if host == "localhost" else []
+        return first + found(host, port, *how)
+
+    async def connect(port):
+        _, writer = await asyncio.open_connection("localhost", port)
+        writer.close()
+
+    async def send(there):
+        transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=there
+        )
+        assert transport.get_protocol() is protocol
+        transport.sendto(b"x")
+        transport.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with socket.socket() as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        runner.run(connect(server.getsockname()[1]))
+        server.close()
+        with pytest.raises(OSError, match=r"127\.0\.0\.2.*127\.0\.0\.1"):
+            runner.run(connect(1))
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as heard,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(5)
+        runner.run(send(heard.getsockname()))
+        assert heard.recv(9) == b"x"
+
+
 def test_it_needs_no_name_of_the_fixture() -> None:
     """A marked test that asks for nothing has it."""
     assert by_requests(PING) == 401
