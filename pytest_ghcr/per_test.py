@@ -106,14 +106,10 @@ class PerTest:
         self.proxy: Proxy | None = None
         self.failed = False
         self._front: Front | None = None
+        self._answers: Handler | None = None
         self._folder: Path | None = None
         self._doors: list[ThreadDoor] = []
         self._stack = contextlib.ExitStack()
-
-    @property
-    def names(self) -> list[str]:
-        """The fixtures that the test uses, directly or not."""
-        return getattr(self.item, "fixturenames", [])
 
     @property
     def beside(self) -> Path:
@@ -146,7 +142,7 @@ class PerTest:
         handle = self.ghcr
         assert handle is not None
         with handle.running():
-            over = self.settings.takeover and "ghcr_cassette" not in self.names
+            over = self.settings.takeover and self.cassette is None
             with self.taken_over(self.front) if over else contextlib.nullcontext():
                 yield handle
 
@@ -162,12 +158,21 @@ class PerTest:
 
     @contextlib.contextmanager
     def taken_over(self, handler: Handler) -> Iterator[None]:
-        """Lead the real names to a handler, in this process.
+        """Lead the real names to a handler, in this process: a cassette's comes before the fake's.
 
         Raises:
             TakeoverError: Another test of this process has them.
         """
-        door = ThreadDoor(Door(handler, tls=_server_tls()))
+        before, self._answers = self._answers, handler
+        try:
+            with self._take_over() if before is None else contextlib.nullcontext():
+                yield
+        finally:
+            self._answers = before
+
+    @contextlib.contextmanager
+    def _take_over(self) -> Iterator[None]:
+        door = ThreadDoor(Door(self._answer, tls=_server_tls()))
         self._doors.append(door)
         ended = False
 
@@ -183,6 +188,10 @@ class PerTest:
         finally:
             ended = True
             door.stop()
+
+    async def _answer(self, request: Request, body: Body) -> Response:
+        assert self._answers is not None
+        return await self._answers(request, body)
 
     @contextlib.contextmanager
     def environment(self, handler: Handler, token: str) -> Iterator[dict[str, str]]:
