@@ -248,7 +248,14 @@ class PerTest:
     def notes(self) -> list[str]:
         """What else may explain a failure."""
         asked = [] if self._front is None else self._front.api
-        return [f"api.github.com was asked {each}, and is not there yet" for each in asked]
+        closed = [each for place in (self.takeover, self.proxy) if place is not None for each in place.closed]
+        return [
+            *(f"api.github.com was asked {each}, and is not there yet" for each in asked),
+            *(
+                f"{each} was wanted, and is closed: names are served with TLS on {HTTPS}"
+                for each in dict.fromkeys(closed)
+            ),
+        ]
 
     def close(self) -> list[str]:
         """Close everything.

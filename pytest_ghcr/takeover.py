@@ -70,6 +70,7 @@ class Takeover:
 
     Attributes:
         strays: What else was wanted: `example.com:443`, in order.
+        closed: What of the names was wanted, and is not served: `ghcr.io:80`.
 
     Raises:
         TakeoverError: Another one is on in this process.
@@ -80,6 +81,7 @@ class Takeover:
 
     def __init__(self, port: Callable[[], int], authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
+        self.closed: list[str] = []
         self._port = port
         self._addresses = {host: _address(host) for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
@@ -246,9 +248,9 @@ class Takeover:
         if host is not None:
             if address[1] == HTTPS:
                 return ("127.0.0.1", self._port())
-            raise OSError(
-                errno.ECONNREFUSED, f"{host}:{address[1]} is not served: the fake has {host}:{HTTPS}"
-            )
+            what = f"{host}:{address[1]}"
+            self.closed.append(what)
+            raise OSError(errno.ECONNREFUSED, f"{what} is not served: the fake has {host}:{HTTPS}")
         if self._is_near(name):
             return address
         raise OSError(errno.ENETUNREACH, self._stray(name, address[1]))

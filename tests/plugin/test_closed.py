@@ -84,6 +84,21 @@ def test_the_error_says_why(user) -> None:
     done.stdout.fnmatch_lines(["*registry.example:443 is not let out: takeover=True leads ghcr.io, *"])
 
 
+def test_a_closed_port_is_told(user) -> None:
+    """A test that fails for plain HTTP to a name hears what was wanted, and not that nothing was."""
+    done = user(
+        """
+        import pytest, urllib.request
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            urllib.request.urlopen("http://ghcr.io/v2/")
+        """
+    )
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["- ghcr.io:80 was wanted, and is closed: names are served with TLS on 443"])
+
+
 def test_everything_is_put_back(user) -> None:
     """After the test nothing is patched, the environment is what it was, and no thread or file is left."""
     done = user(
