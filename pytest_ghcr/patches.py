@@ -37,7 +37,7 @@ class Patches:
     def hold(self) -> None:
         """Put ours in the place again where somebody has put back what was there before."""
         for each in self._set:
-            if each.is_back():
+            if each.now() is not each.value and each.is_back():
                 each.before = each.now()
                 setattr(each.owner, each.name, each.value)
 

@@ -291,3 +291,28 @@ def test_a_fork_says_so(user, before: str, after: str, why: str) -> None:
         """
     )
     done.assert_outcomes(passed=1)
+
+
+def test_a_fork_is_held_as_well(user) -> None:
+    """What a child of a fork wants elsewhere is refused in words, which it alone hears."""
+    done = user(
+        """
+        import os, pytest, socket
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            reader, writer = os.pipe()
+            child = os.fork()
+            if not child:
+                try:
+                    socket.create_connection(("example.com", 443), timeout=1)
+                except OSError as error:
+                    os.write(writer, str(error).encode())
+                os._exit(0)
+            os.waitpid(child, 0)
+            os.close(writer)
+            assert "example.com:443 is not let out" in os.read(reader, 500).decode()
+            os.close(reader)
+        """
+    )
+    done.assert_outcomes(passed=1)
