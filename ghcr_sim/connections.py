@@ -47,7 +47,11 @@ class Connections:
             return
         loop = asyncio.get_running_loop()
         early = _Early()
-        begun = _Begun(loop.start_tls(transport, early, context, server_side=True))
+        try:
+            begun = _Begun(loop.start_tls(transport, early, context, server_side=True))
+        except BaseException:
+            transport.abort()
+            raise
         task = loop.create_task(_shake_hands(begun, transport, early, protocol))
         self._handshakes.add(task)
         task.add_done_callback(self._handshakes.discard)

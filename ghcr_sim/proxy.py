@@ -49,6 +49,7 @@ class Proxy:
 
     Attributes:
         refused: Hosts that were asked for and are not taken over.
+        closed: What else of hosts that are was asked for, and is not served: `ghcr.io:8443`, `http://ghcr.io`.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Proxy:
         self._listener: asyncio.Server | None = None
         self.port = port
         self.refused: list[str] = []
+        self.closed: list[str] = []
 
     @property
     def url(self) -> str:
@@ -113,13 +115,21 @@ class Proxy:
         return _Connect(self)
 
     def opens(self, host: str, port: int) -> bool:
-        """Whether a host is taken over on a port."""
-        return self._known(host) and (self._ports is None or port in self._ports)
+        """Whether a host is taken over on a port; what is not is noted."""
+        if not self._known(host):
+            return False
+        if self._ports is None or port in self._ports:
+            return True
+        self.closed.append(f"{host}:{port}")
+        return False
 
     def refusal_of_plain(self, host: str) -> str:
-        """What to say to who wants a host without TLS."""
-        hint = f": say https://{host}" if self._known(host) else ""
-        return f"http://{host} is not taken over by this proxy{hint}"
+        """What to say to who wants a host without TLS, which is noted."""
+        said = f"http://{host} is not taken over by this proxy"
+        if not self._known(host):
+            return said
+        self.closed.append(f"http://{host}")
+        return f"{said}: say https://{host}"
 
     def _known(self, host: str) -> bool:
         """Whether a host is one of ours; one that is not is noted."""

@@ -6,10 +6,13 @@ It puts back what it has taken, in the reverse order, and can say what is not ba
 from __future__ import annotations
 
 import socket
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
+
+from pytest_ghcr.loops import REPLACEMENTS
 
 __all__ = ["Patches", "patch_libraries"]
 
@@ -17,36 +20,60 @@ _MISSING = object()
 
 
 class Patches:
-    """What was put in place of what."""
+    """What was put in place of what. Somebody else may do the same meanwhile: what is theirs is left to them."""
 
     def __init__(self) -> None:
-        self._set: list[tuple[Any, str, Any, Any]] = []
+        self._set: list[_Patch] = []
 
     def set(self, owner: Any, name: str, value: Any) -> None:
         """Put something in the place of an attribute, which may be an inherited one."""
-        before = vars(owner).get(name, _MISSING)
-        self._set.append((owner, name, before, getattr(owner, name)))
+        self._set.append(_Patch(owner, name, value, vars(owner).get(name, _MISSING), getattr(owner, name)))
         setattr(owner, name, value)
 
     def real(self, owner: Any, name: str) -> Any:
         """What was there before."""
-        return next(real for who, what, _, real in self._set if who is owner and what == name)
+        return next(each.real for each in self._set if each.owner is owner and each.name == name)
+
+    def hold(self) -> None:
+        """Put ours in the place again where somebody has put back what was there before."""
+        for each in self._set:
+            if each.now() is not each.value and each.is_back():
+                each.before = each.now()
+                setattr(each.owner, each.name, each.value)
 
     def undo(self) -> None:
-        """Put everything back."""
-        for owner, name, before, _ in reversed(self._set):
-            if before is _MISSING:
-                delattr(owner, name)
+        """Put everything back that is ours. It can be done again, for what somebody puts back late."""
+        for each in reversed(self._set):
+            if each.now() is not each.value:
+                continue
+            if each.before is _MISSING:
+                delattr(each.owner, each.name)
             else:
-                setattr(owner, name, before)
+                setattr(each.owner, each.name, each.before)
 
     def left(self) -> list[str]:
-        """What is not as it was, in words."""
-        return [
-            f"{owner.__name__}.{name}"
-            for owner, name, before, _ in self._set
-            if vars(owner).get(name, _MISSING) is not before
-        ]
+        """What of ours is still there, in words."""
+        return [f"{each.owner.__name__}.{each.name}" for each in self._set if each.now() is each.value]
+
+
+@dataclass(slots=True)
+class _Patch:
+    """One attribute: what it is now, what it was itself, and what it was by inheritance."""
+
+    owner: Any
+    name: str
+    value: Any
+    before: Any
+    real: Any
+
+    def now(self) -> Any:
+        return vars(self.owner).get(self.name, _MISSING)
+
+    def is_back(self) -> bool:
+        """Whether it is what it was, or what its class inherits: a mock of the test's is neither."""
+        inherited = (vars(each).get(self.name) for each in getattr(self.owner, "__mro__", ())[1:])
+        now = self.now()
+        return any(now is each for each in (_MISSING, self.before, *inherited))
 
 
 def patch_libraries(patches: Patches) -> None:
@@ -56,8 +83,8 @@ def patch_libraries(patches: Patches) -> None:
     patches.set(resolver.AsyncResolver, "resolve", _resolving(resolver.ThreadedResolver))
     if _has_uvloop():
         uvloop = import_module("uvloop")  # code under test may import it later
-        patches.set(uvloop.Loop, "getaddrinfo", _looking_up)
-        patches.set(uvloop.Loop, "create_connection", _creating(uvloop.Loop.create_connection))
+        for name, make in REPLACEMENTS.items():
+            patches.set(uvloop.Loop, name, make(getattr(uvloop.Loop, name)))
 
 
 @cache
@@ -70,47 +97,3 @@ def _resolving(threaded: Any) -> Any:
         return await threaded().resolve(host, port, family)
 
     return resolve
-
-
-async def _looking_up(
-    self: Any,
-    host: Any,
-    port: Any,
-    *,
-    family: int = 0,
-    type: int = 0,  # noqa: A002 - the signature of what it stands for
-    proto: int = 0,
-    flags: int = 0,
-) -> Any:
-    return await self.run_in_executor(None, socket.getaddrinfo, host, port, family, type, proto, flags)
-
-
-def _creating(real: Any) -> Any:
-    async def create_connection(
-        self: Any, factory: Any, host: Any = None, port: Any = None, **more: Any
-    ) -> Any:
-        """Open the socket by Python, and let uvloop have it."""
-        if host is None or more.get("sock") is not None:
-            return await real(self, factory, host, port, **more)
-        family, flags = more.pop("family", 0), more.pop("flags", 0)
-        proto, local = more.pop("proto", 0), more.pop("local_addr", None)
-        for name in ("happy_eyeballs_delay", "interleave", "all_errors"):
-            more.pop(name, None)
-        found = await _looking_up(
-            self, host, port, family=family, type=socket.SOCK_STREAM, proto=proto, flags=flags
-        )
-        kind, _, number, _, address = found[0]
-        sock = socket.socket(kind, socket.SOCK_STREAM, number)
-        sock.settimeout(0)
-        try:
-            if local is not None:
-                sock.bind(local)
-            await self.sock_connect(sock, address)
-            if more.get("ssl") and more.get("server_hostname") is None:
-                more["server_hostname"] = host
-            return await real(self, factory, sock=sock, **more)
-        except BaseException:
-            sock.close()
-            raise
-
-    return create_connection

@@ -106,14 +106,10 @@ class PerTest:
         self.proxy: Proxy | None = None
         self.failed = False
         self._front: Front | None = None
+        self._answers: Handler | None = None
         self._folder: Path | None = None
         self._doors: list[ThreadDoor] = []
         self._stack = contextlib.ExitStack()
-
-    @property
-    def names(self) -> list[str]:
-        """The fixtures that the test uses, directly or not."""
-        return getattr(self.item, "fixturenames", [])
 
     @property
     def beside(self) -> Path:
@@ -146,7 +142,7 @@ class PerTest:
         handle = self.ghcr
         assert handle is not None
         with handle.running():
-            over = self.settings.takeover and "ghcr_cassette" not in self.names
+            over = self.settings.takeover and self.cassette is None
             with self.taken_over(self.front) if over else contextlib.nullcontext():
                 yield handle
 
@@ -162,17 +158,26 @@ class PerTest:
 
     @contextlib.contextmanager
     def taken_over(self, handler: Handler) -> Iterator[None]:
-        """Lead the real names to a handler, in this process.
+        """Lead the real names to a handler, in this process: a cassette's comes before the fake's.
 
         Raises:
             TakeoverError: Another test of this process has them.
         """
-        door = ThreadDoor(Door(handler, tls=_server_tls()))
+        before, self._answers = self._answers, handler
+        try:
+            with self._take_over() if before is None else contextlib.nullcontext():
+                yield
+        finally:
+            self._answers = before
+
+    @contextlib.contextmanager
+    def _take_over(self) -> Iterator[None]:
+        door = ThreadDoor(Door(self._answer, tls=_server_tls()))
         self._doors.append(door)
         ended = False
 
         def port() -> int:
-            if not ended:  # else who has kept a function of ours would open it again, for ever
+            if not ended and not door.listening:  # after the end, it would be opened again, for ever
                 door.start()
             return door.port
 
@@ -183,6 +188,10 @@ class PerTest:
         finally:
             ended = True
             door.stop()
+
+    async def _answer(self, request: Request, body: Body) -> Response:
+        assert self._answers is not None
+        return await self._answers(request, body)
 
     @contextlib.contextmanager
     def environment(self, handler: Handler, token: str) -> Iterator[dict[str, str]]:
@@ -239,7 +248,14 @@ class PerTest:
     def notes(self) -> list[str]:
         """What else may explain a failure."""
         asked = [] if self._front is None else self._front.api
-        return [f"api.github.com was asked {each}, and is not there yet" for each in asked]
+        closed = [each for place in (self.takeover, self.proxy) if place is not None for each in place.closed]
+        return [
+            *(f"api.github.com was asked {each}, and is not there yet" for each in asked),
+            *(
+                f"{each} was wanted, and is closed: names are served with TLS on {HTTPS}"
+                for each in dict.fromkeys(closed)
+            ),
+        ]
 
     def close(self) -> list[str]:
         """Close everything.
@@ -250,6 +266,11 @@ class PerTest:
         self._stack.close()
         problems = [_stray(by, wanted) for by, wanted in self._strays().items() if wanted]
         return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
+
+    def hold(self) -> None:
+        """Do what can be done only when the fixtures begin to end, and other plugins think that the test has ended."""
+        if self.takeover is not None:
+            self.takeover.hold()
 
     def settle(self) -> None:
         """Do what can be done only when all fixtures have ended, those that were there before ours, too."""

@@ -153,7 +153,9 @@ def pytest_runtest_makereport(
 
         story = story_of(item, report, test, shared, item.stash.get(_BEFORE, None))
         report.ghcr_story = story  # type: ignore[attr-defined]
-    if test is not None and call.when == "teardown":
+    if test is not None and call.when != "teardown":
+        item.addfinalizer(test.hold)  # the last one to be added is the first one to be called
+    elif test is not None:
         test.settle()
         del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end
     return report

@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import itertools
+import os
 import socket
 import ssl
 import threading
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 from ghcr_sim.threads import BACKGROUND
+from ghcr_sim.tls.contexts import PLAIN
 from pytest_ghcr.patches import Patches, patch_libraries
 from pytest_ghcr.proxies import Proxies
 from pytest_ghcr.trust import trust_in
@@ -43,18 +47,17 @@ class TakeoverError(RuntimeError):
     """A takeover cannot begin."""
 
 
-class _Names:
-    """The addresses that stand for names: of a network that nobody routes, and no two alike in a process."""
+@cache
+def _address(host: str) -> str:  # noqa: ARG001 - it is kept by that
+    """The address that stands for a name as long as the process lives, since clients keep what they have looked up.
 
-    _lock = threading.Lock()
-    _last = 0
+    It is one on loopback that nobody has: who gets past us finds nothing there.
+    """
+    number = next(_NUMBERS)
+    return f"127.71.{number >> 8}.{number & 0xFF}"
 
-    @classmethod
-    def take(cls) -> str:
-        """One more address on loopback: who gets past us finds nothing there."""
-        with cls._lock:
-            cls._last = cls._last % 0xFFFF + 1
-            return f"127.71.{cls._last >> 8}.{cls._last & 0xFF}"
+
+_NUMBERS = itertools.count(1)
 
 
 class Takeover:
@@ -67,6 +70,7 @@ class Takeover:
 
     Attributes:
         strays: What else was wanted: `example.com:443`, in order.
+        closed: What of the names was wanted, and is not served: `ghcr.io:80`.
 
     Raises:
         TakeoverError: Another one is on in this process.
@@ -77,13 +81,15 @@ class Takeover:
 
     def __init__(self, port: Callable[[], int], authority: bytes, hosts: Sequence[str] = HOSTS) -> None:
         self.strays: list[str] = []
+        self.closed: list[str] = []
         self._port = port
-        self._addresses = {host: _Names.take() for host in hosts}
+        self._addresses = {host: _address(host) for host in hosts}
         self._hosts = {address: host for host, address in self._addresses.items()}
         self._trust = trust_in(authority.decode())
         self._patches = Patches()
         self._peers: weakref.WeakKeyDictionary[socket.socket, Any] = weakref.WeakKeyDictionary()
         self._proxies = Proxies()
+        self._is_over = False
         self._own: set[str] = set()
         self._begun: list[str | None] = []
         self._unasked: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
@@ -112,18 +118,19 @@ class Takeover:
         patch(socket_class, "sendto", self._sending(socket_class.sendto))
         if hasattr(socket_class, "sendmsg"):  # Windows has none
             patch(socket_class, "sendmsg", self._sending_message(socket_class.sendmsg))
-        patch(ssl.SSLContext, "wrap_socket", self._wrapping(ssl.SSLContext.wrap_socket))
-        patch(ssl.SSLContext, "wrap_bio", self._wrapping_bio(ssl.SSLContext.wrap_bio))
+        patch(PLAIN, "wrap_socket", self._wrapping(PLAIN.wrap_socket))
+        patch(PLAIN, "wrap_bio", self._wrapping_bio(PLAIN.wrap_bio))
         patch(ssl.SSLSocket, "send", self._asking(ssl.SSLSocket.send))
         patch(ssl.SSLSocket, "write", self._asking(ssl.SSLSocket.write))
         patch(ssl.SSLObject, "write", self._asking(ssl.SSLObject.write))
-        patch(ssl.SSLContext, "set_alpn_protocols", self._trust.noting(ssl.SSLContext.set_alpn_protocols))
+        patch(PLAIN, "set_alpn_protocols", self._trust.noting(PLAIN.set_alpn_protocols))
         patch_libraries(self._patches)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._is_over = True
         self._patches.undo()
         self._proxies.put_back()
         Takeover._active = None
@@ -137,9 +144,25 @@ class Takeover:
         """The names to which TLS was begun and nothing was said, once for each connection."""
         return [each for each in self._begun if each is not None]
 
+    def hold(self) -> None:
+        """Be called when the fixtures of the test begin to end: another plugin may have put things back already."""
+        if not self._is_over:
+            self._patches.hold()
+
     def settle(self) -> None:
         """Be called when all fixtures of the test have ended: one of them may have put something of ours back."""
+        self._patches.undo()
         self._proxies.settle()
+
+    def listen(self) -> None:
+        """Let the fake listen now."""
+        self._port()
+
+    @classmethod
+    def before_fork(cls) -> None:
+        """Let the fake listen before this process is forked: the child has its port then, and none of its threads."""
+        if cls._active is not None and not _is_ours():
+            cls._active.listen()
 
     # -- names
 
@@ -153,7 +176,7 @@ class Takeover:
         flags: int = 0,
     ) -> Any:
         real = self._patches.real(socket, "getaddrinfo")
-        if _is_ours():
+        if self._lets_pass():
             return real(host, port, family, type, proto, flags)
         name = _name(host)
         if name in self._addresses:
@@ -175,20 +198,24 @@ class Takeover:
     def _gethostbyaddr(self, address: str) -> Any:
         name = _name(address)
         host = self._hosts.get(name, name)
-        if host in self._addresses and not _is_ours():
+        if host in self._addresses and not self._lets_pass():
             return (host, [], [self._addresses[host]])
-        if _is_ours() or self._is_near(name):
+        if self._lets_pass() or self._is_near(name):
             return self._patches.real(socket, "gethostbyaddr")(address)
         raise socket.herror(socket.EAI_NONAME, self._stray(name, None))
 
     def _getnameinfo(self, sockaddr: Any, flags: int) -> Any:
         name = _name(sockaddr[0])
         numeric = flags & socket.NI_NUMERICHOST
-        if name in self._hosts and not numeric and not _is_ours():
+        if name in self._hosts and not numeric and not self._lets_pass():
             return (self._hosts[name], str(sockaddr[1]))
-        if _is_ours() or numeric or self._is_near(name):
+        if self._lets_pass() or numeric or self._is_near(name):
             return self._patches.real(socket, "getnameinfo")(sockaddr, flags)
         raise socket.gaierror(socket.EAI_NONAME, self._stray(name, None))
+
+    def _lets_pass(self) -> bool:
+        """Whether this is none of the test's doing: the fake's, or who has kept a function of ours for too long."""
+        return self._is_over or _is_ours()
 
     def _is_near(self, name: str) -> bool:
         """Whether a name or an address is this machine's."""
@@ -213,7 +240,7 @@ class Takeover:
         if (
             sock.family not in {socket.AF_INET, socket.AF_INET6}
             or not isinstance(address, tuple)
-            or _is_ours()
+            or self._lets_pass()
         ):
             return address
         name = _name(address[0])
@@ -221,9 +248,9 @@ class Takeover:
         if host is not None:
             if address[1] == HTTPS:
                 return ("127.0.0.1", self._port())
-            raise OSError(
-                errno.ECONNREFUSED, f"{host}:{address[1]} is not served: the fake has {host}:{HTTPS}"
-            )
+            what = f"{host}:{address[1]}"
+            self.closed.append(what)
+            raise OSError(errno.ECONNREFUSED, f"{what} is not served: the fake has {host}:{HTTPS}")
         if self._is_near(name):
             return address
         raise OSError(errno.ENETUNREACH, self._stray(name, address[1]))
@@ -287,7 +314,7 @@ class Takeover:
     def _wrapping_bio(self, real: Any) -> Any:
         def wrap_bio(context: ssl.SSLContext, *args: Any, **more: Any) -> Any:
             name = more.get("server_hostname") or (args[3] if len(args) > 3 else None)  # noqa: PLR2004 - its place
-            if more.get("server_side") or _name(name) not in self._addresses or _is_ours():
+            if more.get("server_side") or _name(name) not in self._addresses or self._lets_pass():
                 return real(context, *args, **more)
             return self._begin(real, context, *args, name=name, more=more)
 
@@ -315,11 +342,15 @@ class Takeover:
 
     def _leads_here(self, name: Any, sock: socket.socket) -> bool:
         """Whether TLS is begun with the fake; who checks no name says none."""
-        if _is_ours():
+        if self._lets_pass():
             return False
         if name:
             return _name(name) in self._addresses
         return sock in self._peers
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(before=Takeover.before_fork)
 
 
 def _plain_socket() -> Any:

@@ -11,12 +11,23 @@ import weakref
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ghcr_sim.tls.contexts import PLAIN, put
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["Trust", "trust_in"]
 
-_ALIKE = ("verify_flags", "options", "minimum_version", "maximum_version", "post_handshake_auth")
+_ALIKE = (
+    "verify_mode",
+    "check_hostname",
+    "verify_flags",
+    "options",
+    "minimum_version",
+    "maximum_version",
+    "post_handshake_auth",
+)
+"""What a copy takes over, in an order in which OpenSSL lets it."""
 
 
 class Trust:
@@ -37,14 +48,14 @@ class Trust:
         if copy is None:
             copy = self._copies[original] = self._copy(original)
         copy.check_hostname = False
-        copy.verify_mode = original.verify_mode
-        copy.check_hostname = original.check_hostname
         for name in _ALIKE:
-            setattr(copy, name, getattr(original, name))
+            put(copy, name, getattr(original, name))
+        if copy.get_ciphers() != original.get_ciphers():  # else another thread may shake hands by them
+            copy.set_ciphers(_ciphers(original))
         return copy
 
     def _copy(self, original: ssl.SSLContext) -> ssl.SSLContext:
-        copy = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        copy = PLAIN(ssl.PROTOCOL_TLS_CLIENT)
         copy.sslsocket_class = original.sslsocket_class
         copy.sslobject_class = original.sslobject_class
         copy.load_verify_locations(cadata=self._authority)
@@ -61,6 +72,12 @@ class Trust:
             self._copies.pop(context, None)
 
         return set_alpn_protocols
+
+
+def _ciphers(context: ssl.SSLContext) -> str:
+    """What a context offers up to TLS 1.2; there is no choice above."""
+    names = [each["name"] for each in context.get_ciphers() if each["protocol"] != "TLSv1.3"]
+    return f"{':'.join(names)}:@SECLEVEL={context.security_level}"
 
 
 @cache

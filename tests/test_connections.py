@@ -117,3 +117,26 @@ def test_what_comes_with_the_end_of_the_handshake_is_heard(
             return got
 
     assert play(loop, make, speak, 0) == b"in one breath"
+
+
+@LOOPS
+def test_whom_tls_cannot_be_spoken_to_is_cut_off(loop: str) -> None:
+    """A client hears the end at once, and does not wait for ever, where the context is none."""
+
+    async def once() -> bytes:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, told: errors.append(told["exception"]))
+        accept = partial(Accepted, Connections(), Echoes, "no context")
+        async with await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0) as listener:
+            reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+            try:
+                async with asyncio.timeout(5):
+                    return await reader.read()
+            except ConnectionResetError:
+                return b""
+            finally:
+                writer.close()
+
+    errors: list[Exception] = []
+    with asyncio.Runner(loop_factory=pytest.importorskip(loop).new_event_loop) as runner:
+        assert runner.run(once()) == b""
+    assert [type(each) for each in errors] == [TypeError]

@@ -6,23 +6,40 @@ import os
 import ssl
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ghcr_sim.errors import ServeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ALPN", "load_pem", "load_server_context", "server_context"]
+__all__ = ["ALPN", "PLAIN", "load_pem", "load_server_context", "put", "server_context"]
 
 ALPN = ("h2", "http/1.1")
 """The protocols that ghcr.io offers, in its order (ghcr-wire row 0.6)."""
 
 
+PLAIN: type[ssl.SSLContext] = next(each for each in ssl.SSLContext.__mro__ if each.__module__ == "ssl")
+"""Python's own class of contexts, also where `ssl.SSLContext` is another one, as with truststore."""
+
+
+def put(context: ssl.SSLContext, name: str, value: Any) -> None:
+    """Set an attribute past the setters of `PLAIN`, which call themselves while `ssl.SSLContext` is another class."""
+    getattr(super(PLAIN, PLAIN), name).__set__(context, value)
+
+
+class _ServerContext(PLAIN):  # type: ignore[misc, valid-type]
+    """A context that asyncio takes whatever `ssl.SSLContext` is at the time, since it goes by this word."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        return ssl.SSLContext
+
+
 def server_context(alpn: Sequence[str]) -> ssl.SSLContext:
     """Make a context without a certificate: TLS 1.2 at least, as every client that ghcr.io has can do."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    put(context, "minimum_version", ssl.TLSVersion.TLSv1_2)
     context.set_alpn_protocols(list(alpn))
     return context
 

@@ -24,6 +24,12 @@ STRAYS = {
         "192.0.2.7",
     ),
     "requests": ("requests.get('https://example.com/', timeout=1)", "example.com:443"),
+    "a datagram of asyncio": ("asyncio.run(send(remote_addr=('192.0.2.7', 53)))", "192.0.2.7:53"),
+    "a later datagram of asyncio": ("asyncio.run(send(to=('192.0.2.7', 53), **NEAR))", "192.0.2.7:53"),
+    "a datagram of uvloop": ("by_uvloop(send(remote_addr=('192.0.2.7', 53)))", "192.0.2.7:53"),
+    "a later datagram of uvloop": ("by_uvloop(send(to=('192.0.2.7', 53), **NEAR))", "192.0.2.7:53"),
+    "a name for a datagram": ("by_uvloop(send(remote_addr=('example.com', 53)))", "example.com:53"),
+    "a look-up of an address by uvloop": ("by_uvloop(name_of('192.0.2.7'))", "192.0.2.7"),
 }
 
 
@@ -32,7 +38,24 @@ def test_a_stray_request_fails_its_test(user, line, name) -> None:
     """Also where the code under test swallows the error."""
     done = user(
         f"""
-        import contextlib, pytest, requests, socket, threading
+        import asyncio, contextlib, pytest, requests, socket, threading
+
+        NEAR = {{"local_addr": ("127.0.0.1", 0)}}
+
+        async def send(to=None, **how):
+            loop = asyncio.get_running_loop()
+            transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, **how)
+            transport.sendto(b"x", to)
+            transport.close()
+            await asyncio.sleep(0)
+
+        async def name_of(address):
+            return await asyncio.get_running_loop().getnameinfo((address, 443))
+
+        def by_uvloop(work):
+            uvloop = pytest.importorskip("uvloop")
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(work)
 
         @pytest.mark.ghcr(takeover=True)
         def test_it():
@@ -59,6 +82,21 @@ def test_the_error_says_why(user) -> None:
     )
     done.assert_outcomes(failed=1, errors=1)
     done.stdout.fnmatch_lines(["*registry.example:443 is not let out: takeover=True leads ghcr.io, *"])
+
+
+def test_a_closed_port_is_told(user) -> None:
+    """A test that fails for plain HTTP to a name hears what was wanted, and not that nothing was."""
+    done = user(
+        """
+        import pytest, urllib.request
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            urllib.request.urlopen("http://ghcr.io/v2/")
+        """
+    )
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines(["- ghcr.io:80 was wanted, and is closed: names are served with TLS on 443"])
 
 
 def test_everything_is_put_back(user) -> None:
@@ -98,6 +136,91 @@ def test_everything_is_put_back(user) -> None:
         apart=True,
     )
     done.assert_outcomes(passed=3, failed=1)
+
+
+GUARD = """
+import socket
+import pytest
+
+TRUE = socket.socket.connect
+
+def guarded(sock, address):
+    assert address[0] == "127.0.0.1", f"{address} is not allowed"
+    return TRUE(sock, address)
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("guarded"):
+        socket.socket.connect = guarded
+
+def pytest_runtest_teardown():
+    socket.socket.connect = TRUE
+"""
+"""What pytest-socket does: it sees to `connect` before fixtures begin, and puts it back before they end."""
+
+
+@pytest.mark.parametrize("mark", ["", "@pytest.mark.guarded"], ids=["idle", "guards"])
+def test_another_plugin_sees_to_connections_too(user, mark: str) -> None:
+    """The takeover holds until the fixtures have ended, and then what the other one has put back is there."""
+    done = user(
+        f"""
+        import pytest, requests, socket
+
+        def status():
+            return requests.get("https://ghcr.io/v2/", timeout=5).status_code
+
+        @pytest.fixture
+        def late(ghcr):
+            yield
+            assert status() == 401
+            with pytest.raises(OSError, match="is not let out"):
+                socket.create_connection(("192.0.2.7", 443), timeout=1)
+
+        {mark}
+        @pytest.mark.ghcr(takeover=True)
+        def test_it(late):
+            assert status() == 401
+
+        def test_after(pytestconfig):
+            guard = next(each for each in pytestconfig.pluginmanager.get_plugins() if hasattr(each, "guarded"))
+            assert socket.socket.connect is guard.TRUE
+        """,
+        "-p",
+        "no:randomly",
+        conftest=GUARD,
+        ini="markers = guarded",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2, errors=1)
+    done.stdout.fnmatch_lines(["*the test wanted 192.0.2.7:443, which a takeover does not let out*"])
+
+
+def test_what_a_test_replaces_is_its_own(user) -> None:
+    """A mock of a test's stays until it ends, and a function of ours that it puts back late goes then."""
+    done = user(
+        """
+        import pytest, socket
+
+        REAL = socket.getaddrinfo
+
+        @pytest.fixture
+        def mocked(monkeypatch, ghcr):
+            mock = lambda *args: ["mocked"]
+            monkeypatch.setattr(socket, "getaddrinfo", mock)
+            yield
+            assert socket.getaddrinfo is mock
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it(mocked):
+            assert socket.getaddrinfo("ghcr.io", 443) == ["mocked"]
+
+        def test_after():
+            assert socket.getaddrinfo is REAL
+        """,
+        "-p",
+        "no:randomly",
+        apart=True,
+    )
+    done.assert_outcomes(passed=2)
 
 
 def test_what_is_left_is_told(user) -> None:
@@ -164,6 +287,31 @@ def test_a_fork_says_so(user, before: str, after: str, why: str) -> None:
             os.close(writer)
             said = os.read(reader, 500).decode()
             assert {why or "nothing was said"!r} in said
+            os.close(reader)
+        """
+    )
+    done.assert_outcomes(passed=1)
+
+
+def test_a_fork_is_held_as_well(user) -> None:
+    """What a child of a fork wants elsewhere is refused in words, which it alone hears."""
+    done = user(
+        """
+        import os, pytest, socket
+
+        @pytest.mark.ghcr(takeover=True)
+        def test_it():
+            reader, writer = os.pipe()
+            child = os.fork()
+            if not child:
+                try:
+                    socket.create_connection(("example.com", 443), timeout=1)
+                except OSError as error:
+                    os.write(writer, str(error).encode())
+                os._exit(0)
+            os.waitpid(child, 0)
+            os.close(writer)
+            assert "example.com:443 is not let out" in os.read(reader, 500).decode()
             os.close(reader)
         """
     )

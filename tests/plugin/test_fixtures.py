@@ -320,6 +320,28 @@ def test_a_cassette_by_the_real_name(user) -> None:
     done.stdout.fnmatch_lines(["*token.get*"])
 
 
+@pytest.mark.parametrize("first", ["ghcr", "ghcr_cassette"])
+def test_a_cassette_that_is_asked_for_late(user, first) -> None:
+    """By `request.getfixturevalue`, in any order: https://ghcr.io is the cassette from then on."""
+    done = user(
+        f"""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def ghcr_config():
+            return {{"cassette": "list_tags", "takeover": True}}
+
+        def test_it(request):
+            request.getfixturevalue({first!r})
+            ghcr, cassette = (request.getfixturevalue(each) for each in ("ghcr", "ghcr_cassette"))
+            assert request.getfixturevalue("ghcr_client").list_tags({_repository()!r})
+            assert cassette.requests()
+            assert not ghcr.requests()
+        """
+    )
+    done.assert_outcomes(passed=1)
+
+
 def test_a_cassette_that_is_not_there(user) -> None:
     """One line that says how to record it."""
     done = user("def test_it(ghcr_cassette): pass")

@@ -122,6 +122,24 @@ def test_other_ports_are_closed(ghcr, run) -> None:
     assert ghcr.requests() == []
 
 
+@pytest.mark.parametrize("where", ["ghcr.io:8443", "http://ghcr.io"])
+def test_a_closed_port_is_told(user, where) -> None:
+    """A test that fails for it hears what was wanted, and not that nothing was."""
+    url = where if "://" in where else f"https://{where}"
+    done = user(
+        f"""
+        import subprocess
+
+        def test_it(ghcr_env):
+            subprocess.run(["curl", "-sSf", "{url}/v2/"], env=ghcr_env, check=True)
+        """,
+        apart=True,
+    )
+    done.assert_outcomes(failed=1)
+    done.stdout.fnmatch_lines([f"- {where} was wanted, and is closed: names are served with TLS on 443"])
+    done.stdout.no_fnmatch_line("*nothing was asked*")
+
+
 @pytest.fixture
 def person(monkeypatch, tmp_path):
     """Somebody with settings of their own."""

@@ -190,6 +190,38 @@ def test_a_context_is_as_strict_as_before(ghcr) -> None:
         other.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
+def test_a_context_offers_what_it_did(ghcr) -> None:
+    """The ciphers that it was told, also where that is changed between two connections."""
+    context = ssl.create_default_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    for cipher in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"):
+        context.set_ciphers(cipher)
+        with (
+            socket.create_connection(("ghcr.io", 443), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="ghcr.io") as sock,
+        ):
+            assert sock.cipher()[0] == cipher
+
+
+def test_contexts_of_another_class(ghcr, monkeypatch) -> None:
+    """Client and fake go on where `ssl.SSLContext` is another class around Python's own, as truststore makes it."""
+    real = ssl.SSLContext
+
+    class Around(real):  # type: ignore[misc, valid-type]
+        def __init__(self, protocol) -> None:
+            self.inner = real(protocol)
+
+        def wrap_socket(self, *args, **more):
+            return self.inner.wrap_socket(*args, **more)
+
+    monkeypatch.setattr(ssl, "SSLContext", Around)
+    with (
+        socket.create_connection(("ghcr.io", 443), timeout=10) as plain,
+        Around(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(plain, server_hostname="ghcr.io") as sock,
+    ):
+        assert sock.version() == "TLSv1.3"
+
+
 def _port(ghcr):
     """The port of the fake without TLS."""
     return int(ghcr.host.partition(":")[2])
@@ -203,6 +235,45 @@ def test_loopback_stays_open(ghcr) -> None:
         server.listen()
         with socket.create_connection(server.getsockname(), timeout=10) as sock:
             assert sock.getpeername() == server.getsockname()
+
+
+def test_uvloop_tries_each_address(ghcr, monkeypatch) -> None:
+    """Of a name that has several, as `localhost` has where IPv6 is first; and its datagrams on loopback arrive."""
+    uvloop = pytest.importorskip("uvloop")
+    found = socket.getaddrinfo
+
+    def two(host, port, *how):
+        first = found("127.0.0.2", port, *how) if host == "localhost" else []
+        return first + found(host, port, *how)
+
+    async def connect(port):
+        _, writer = await asyncio.open_connection("localhost", port)
+        writer.close()
+
+    async def send(there):
+        transport, protocol = await asyncio.get_running_loop().create_datagram_endpoint(
+            asyncio.DatagramProtocol, remote_addr=there
+        )
+        assert transport.get_protocol() is protocol
+        transport.sendto(b"x")
+        transport.close()
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with socket.socket() as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        runner.run(connect(server.getsockname()[1]))
+        server.close()
+        with pytest.raises(OSError, match=r"127\.0\.0\.2.*127\.0\.0\.1"):
+            runner.run(connect(1))
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as heard,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        heard.bind(("127.0.0.1", 0))
+        heard.settimeout(5)
+        runner.run(send(heard.getsockname()))
+        assert heard.recv(9) == b"x"
 
 
 def test_it_needs_no_name_of_the_fixture() -> None:
@@ -258,6 +329,43 @@ def test_no_proxy_comes_between(ghcr, monkeypatch) -> None:
     assert [name for name in os.environ if name.lower() in {"https_proxy", "all_proxy", "http_proxy"}] == []
     assert os.environ["NO_PROXY"] == "*"
     assert by_urllib(PING) == 401
+
+
+@pytest.fixture(scope="module")
+def service():
+    """A client that lives longer than a test, and keeps the addresses that it has looked up."""
+    with asyncio.Runner() as runner:
+
+        async def begin():
+            return aiohttp.ClientSession()
+
+        session = runner.run(begin())
+
+        async def ask(url):
+            async with session.get(url) as answer:
+                return answer.status
+
+        yield lambda url: runner.run(ask(url))
+        runner.run(session.close())
+
+
+@pytest.mark.parametrize("test", [1, 2])
+def test_a_client_that_keeps_addresses_reaches_the_next_fake(service, ghcr, test) -> None:
+    """A name has one address in all tests of a process, which leads to the fake of the test that runs."""
+    assert service(PING) == 401
+    assert len(ghcr.requests("ping")) == 1
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_a_fork_has_the_same_fake(ghcr, asked_before) -> None:
+    """What a child asks is seen by the test, also where nobody has asked for anything before the fork."""
+    if asked_before:
+        assert by_urllib(PING) == 401
+    child = os.fork()
+    if not child:
+        os._exit(by_urllib(PING) != 401)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(ghcr.requests("ping")) == 1 + asked_before
 
 
 def test_a_client_that_goes_on_leaves_no_socket_of_ours(user) -> None:
