@@ -55,7 +55,7 @@ def cli() -> None:
     "--credentials", type=click.Path(path_type=Path), help="Exactly these credentials exist (TOML)."
 )
 @click.option(
-    "--storage-url", metavar="URL", help="Another name of this server, for blobs; loopback has two anyway."
+    "--storage-url", metavar="URL", help="Another name of this server, for blobs; 127.0.0.1 has two anyway."
 )
 @click.option(
     "--public/--private", default=False, help="Who may read packages that are pushed or seeded. [private]"

@@ -175,6 +175,9 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
         "--upstream means nothing without --live",
     ),
     "address of nobody": (["serve", "--host", "192.0.2.1"], 1, "cannot listen on 192.0.2.1 port 5000"),
+    "no storage": (["serve", "--storage-url", "ftp://x"], 1, "a storage URL is http:// or https://"),
+    "storage on a path": (["serve", "--storage-url", "http://x/y"], 1, "and no more: got 'http://x/y'"),
+    "storage on no port": (["serve", "--storage-url", "http://x:y"], 1, "and no more: got 'http://x:y'"),
     "impossible name": (["serve", "--host", "a" * 70], 1, "cannot listen on"),
 }
 

@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ghcr_sim.errors import ServeError
 
-__all__ = ["Signer", "is_ours", "is_our_key"]
+__all__ = ["Signer", "is_our_key", "is_ours"]
 
 _LIFETIME = timedelta(days=397)
 """Apple's verifiers refuse more than 398 days."""
