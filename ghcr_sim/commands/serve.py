@@ -68,6 +68,7 @@ def run(options: Options) -> None:
         )
         at_the_end.callback(simulator.close)
         at_the_end.callback(log.flush)
+        simulator.rights.lay_down()
         _seed(simulator, options)
         context, ca = _tls(options, at_the_end) if options.tls else (None, None)
         server = Server(
