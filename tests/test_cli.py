@@ -348,6 +348,17 @@ def test_a_credentials_file_holds_for_what_the_store_has(tmp_path: Path) -> None
     }
 
 
+def test_nobody_reads_what_it_says() -> None:
+    """Where the reader of stderr is gone clients are served on, and SIGTERM is no failure."""
+    command = [sys.executable, "-m", "ghcr_sim", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        found = re.search(r"at http://(\S+) ", process.stderr.readline())
+        process.stderr.close()
+        assert [Raw(found[1])("GET", "/v2/").status for _ in range(2)] == [401, 401]
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 @pytest.mark.parametrize("public", [True, False])
 def test_public(public: bool) -> None:
     """`--public` lets anybody read what is pushed; without it nobody can."""
