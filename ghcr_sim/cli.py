@@ -43,7 +43,10 @@ def cli() -> None:
 @click.option("--seed-as", metavar="OWNER/NAME", help="The repository of seeds that do not name one.")
 @click.option("--tls", is_flag=True, help="Serve HTTPS with a CA made on the spot.")
 @click.option(
-    "--tls-dir", type=click.Path(path_type=Path, file_okay=False), help="Where to write ca.crt (with --tls)."
+    "--tls-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where to write ca.crt, server.crt and server.key (with --tls), new ones at each start; "
+    "files that are not from ghcr-sim are refused.",
 )
 @click.option(
     "--tls-name", "tls_names", multiple=True, help="One more name for the certificate; may be repeated."
@@ -52,7 +55,7 @@ def cli() -> None:
     "--credentials", type=click.Path(path_type=Path), help="Exactly these credentials exist (TOML)."
 )
 @click.option(
-    "--storage-url", metavar="URL", help="Another name of this server, for blobs; loopback has two anyway."
+    "--storage-url", metavar="URL", help="Another name of this server, for blobs; 127.0.0.1 has two anyway."
 )
 @click.option(
     "--public/--private", default=False, help="Who may read packages that are pushed or seeded. [private]"

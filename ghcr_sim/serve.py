@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
 
 from ghcr_sim.bulk import tune_allocator
 from ghcr_sim.connections import Accepted, Connections
@@ -27,8 +28,19 @@ _TURNS = 3
 """Turns of the loop from an accept to a connection that is made."""
 
 
-def _is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+_NAMED_TWICE = frozenset({"127.0.0.1", "localhost"})
+"""Addresses that are listened on by two names, each the other's."""
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    try:
+        is_origin = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_origin = False
+    if not is_origin or url.rstrip("/") != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+        raise ServeError(f"a storage URL is http:// or https://, a name and a port, and no more: got {url!r}")
+    return url.rstrip("/")
 
 
 async def stop_accepting(listener: asyncio.Server) -> None:
@@ -154,13 +166,16 @@ class Server(Door):
 
     Args:
         simulator: What answers.
-        storage_url: `scheme://host:port` under which clients reach this very server by another name. Loopback
-            has two names (127.0.0.1 and localhost); any other address needs one, or blobs are redirected to
-            the same origin.
+        storage_url: `scheme://host:port` under which clients reach this very server by another name. 127.0.0.1
+            has localhost for another; any other address needs one, or blobs are redirected to the same origin,
+            as they are for who dials localhost. There a bearer that is sent along is no leak.
         host: As for `Door`.
         port: As for `Door`.
         tls: As for `Door`.
         grace: As for `Door`.
+
+    Raises:
+        ServeError: `storage_url` is no such URL.
     """
 
     def __init__(
@@ -177,6 +192,6 @@ class Server(Door):
         super().__init__(simulator, host=host, port=port, tls=tls, patience=patience, grace=grace)
         self.simulator = simulator
         if storage_url is not None:
-            simulator.storage.origin = storage_url.rstrip("/")
-        elif not _is_loopback(host):
+            simulator.storage.origin = _checked_url(storage_url)
+        elif host not in _NAMED_TWICE:
             simulator.storage.origin = ""

@@ -120,7 +120,7 @@ class Raw:
             ConnectionResetError: It reset the connection.
         """
         name, _, port = self.host.rpartition(":")
-        with socket.create_connection((name, int(port)), self.timeout) as sock:
+        with socket.create_connection((name.strip("[]"), int(port)), self.timeout) as sock:
             sock.sendall(_head(method, target, host or self.host, headers, body=body, promise=promise))
             for piece in _pieces(body):
                 sock.sendall(piece)

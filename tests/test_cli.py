@@ -175,6 +175,9 @@ WRONG: dict[str, tuple[list[str], int, str]] = {
         "--upstream means nothing without --live",
     ),
     "address of nobody": (["serve", "--host", "192.0.2.1"], 1, "cannot listen on 192.0.2.1 port 5000"),
+    "no storage": (["serve", "--storage-url", "ftp://x"], 1, "a storage URL is http:// or https://"),
+    "storage on a path": (["serve", "--storage-url", "http://x/y"], 1, "and no more: got 'http://x/y'"),
+    "storage on no port": (["serve", "--storage-url", "http://x:y"], 1, "and no more: got 'http://x:y'"),
     "impossible name": (["serve", "--host", "a" * 70], 1, "cannot listen on"),
 }
 
@@ -304,7 +307,7 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
 
 
 def test_exactly_the_credentials_in_the_file_exist(tmp_path: Path) -> None:
-    """With `--credentials` nobody else gets in, and the hint about any login is not printed."""
+    """With `--credentials` nobody else gets in, and the hints do not say that any login works."""
     file = tmp_path / "credentials.toml"
     file.write_text(
         '[[credential]]\nlogin = "acme"\ntoken = "writer"\n'
@@ -316,7 +319,44 @@ def test_exactly_the_credentials_in_the_file_exist(tmp_path: Path) -> None:
         assert raw("GET", f"/v2/{A}/tags/list", bearer("reader")).status == 403
         assert raw("GET", "/token", basic_header("acme", "unknown")).status == 403
         assert raw("GET", "/token", basic_header("acme", "writer")).status == 200
-        assert "any login works" not in server.output
+        assert server.line(r"docker login (.*) 127") == "-u LOGIN -p TOKEN"
+        assert "any" not in server.output
+
+
+def test_a_credentials_file_holds_for_what_the_store_has(tmp_path: Path) -> None:
+    """Its visibility and roles count at each start, without and with `--read-only`, which writes nothing."""
+    file, store = tmp_path / "credentials.toml", tmp_path / "store"
+    people = {"acme": "writer", "guest": "reader"}.items()
+    credentials = "".join(f'[[credential]]\nlogin = "{who}"\ntoken = "{token}"\n' for who, token in people)
+    file.write_text(credentials)
+    with serving("--credentials", file, "--store", store) as server:
+        push(Raw(server.host), bearer("writer"), "v1")
+    kept = (store / "_packages.json").read_bytes()
+    for options, package, status in (
+        (["--read-only"], 'visibility = "public"', {"anybody": 200, "guest": 200}),
+        ([], 'roles = { guest = "read" }', {"anybody": 401, "guest": 200}),
+    ):
+        file.write_text(f'{credentials}[package."{A}"]\n{package}\n')
+        with serving("--credentials", file, "--store", store, *options) as server:
+            raw = Raw(server.host)
+            assert raw("GET", f"/token?scope=repository:{A}:pull").status == status["anybody"]
+            assert raw("GET", f"/v2/{A}/tags/list", bearer("reader")).status == status["guest"]
+        assert ((store / "_packages.json").read_bytes() == kept) == bool(options)
+    assert json.loads((store / "_packages.json").read_bytes())[A]["roles"] == {
+        "acme": "admin",
+        "guest": "read",
+    }
+
+
+def test_nobody_reads_what_it_says() -> None:
+    """Where the reader of stderr is gone clients are served on, and SIGTERM is no failure."""
+    command = [sys.executable, "-m", "ghcr_sim", "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        found = re.search(r"at http://(\S+) ", process.stderr.readline())
+        process.stderr.close()
+        assert [Raw(found[1])("GET", "/v2/").status for _ in range(2)] == [401, 401]
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 @pytest.mark.parametrize("public", [True, False])

@@ -765,6 +765,21 @@ def test_where_blobs_are_redirected_to(options: dict[str, str], origin: str) -> 
             assert raw.fetch(answer["location"]).body == b"data"
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.2", "::1"])
+def test_a_redirect_to_the_same_origin(host: str) -> None:
+    """Who dials localhost, or an address without a second name, gets blobs there, and may keep the bearer: no leak."""
+    simulator = Simulator("ghcr")
+    target = put(simulator, b"data")
+    with ThreadServer(simulator, host="127.0.0.1" if host == "localhost" else host) as server:
+        url = f"http://localhost:{server.port}" if host == "localhost" else server.url
+        raw = Raw(url.removeprefix("http://"))
+        answer = raw("GET", target, bearer(simulator.token))
+        assert answer["location"].startswith(f"{url}/ghcr")
+        for headers in ((), (bearer(simulator.token),)):
+            assert raw("GET", answer["location"].removeprefix(url), *headers).body == b"data"
+        assert simulator.leaks == []
+
+
 def test_several_lines_of_one_field() -> None:
     """A client may spread what it accepts over several lines, as docker does."""
     simulator = Simulator("ghcr")

@@ -235,17 +235,39 @@ def test_files_for_other_programs(files: Path, authority: Authority) -> None:
         assert shake(port, authority.client_context(), "ghcr.io") is None
 
 
-def test_files_are_written_anew(files: Path, authority: Authority) -> None:
-    """A key file with a wider mode, or a link, is replaced and not written through."""
-    elsewhere = files / "elsewhere"
-    elsewhere.write_text("mine")
-    (files / "server.crt").unlink()
-    (files / "server.crt").symlink_to(elsewhere)
+def test_files_are_written_anew(files: Path) -> None:
+    """A later authority replaces an earlier one's files; a key file with a wider mode is not written through."""
     (files / "server.key").chmod(0o644)
-    authority.write(files, "registry.test")
+    later = Authority.create()
+    later.write(files, "registry.test")
+    assert (files / "ca.crt").read_bytes() == later.pem
     assert stat.S_IMODE((files / "server.key").stat().st_mode) == 0o600
-    assert elsewhere.read_text() == "mine"
-    assert b"BEGIN CERTIFICATE" in (files / "server.crt").read_bytes()
+    load_server_context(files / "server.crt", files / "server.key")
+
+
+@pytest.mark.parametrize("foreign", ["text", "link", "bundle", "key"])
+def test_a_users_own_files_stay(
+    files: Path, authority: Authority, foreign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What no authority of ours wrote is refused by name, and nothing is changed: it may be somebody's only copy."""
+    name = {"text": "ca.crt", "link": "server.crt", "bundle": "ca.crt", "key": "server.key"}[foreign]
+    path = files / name
+    if foreign == "link":
+        (files / "elsewhere").write_text("mine")
+        path.unlink()
+        path.symlink_to("elsewhere")
+    elif foreign == "bundle":
+        with monkeypatch.context() as patched:
+            patched.setattr(certificates, "_AUTHORITY", "somebody else")
+            path.write_bytes(path.read_bytes() + Authority.create().pem)
+    else:
+        path.write_bytes(authority.issue().key if foreign == "key" else b"mine")
+    before = {each.name: each.read_bytes() for each in files.iterdir()}
+    with pytest.raises(
+        ServeError, match=f"{name} was not made here; move it away, or name another directory"
+    ):
+        authority.write(files)
+    assert {each.name: each.read_bytes() for each in files.iterdir()} == before
 
 
 def test_a_directory_that_cannot_be_written(authority: Authority, tmp_path: Path) -> None:

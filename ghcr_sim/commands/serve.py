@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,6 +68,7 @@ def run(options: Options) -> None:
         )
         at_the_end.callback(simulator.close)
         at_the_end.callback(log.flush)
+        simulator.rights.lay_down()
         _seed(simulator, options)
         context, ca = _tls(options, at_the_end) if options.tls else (None, None)
         server = Server(
@@ -157,4 +158,7 @@ class _Log:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    # Clients are served on, whether anybody reads this or not.
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command

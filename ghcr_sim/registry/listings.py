@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["catalog", "referrers", "tags"]
 
+_DIGITS = 18
+"""The longest `n` that is a number: any of 32 bits is, and any of 64 bits that somebody means."""
+
 
 def tags(profile: Profile, store: Store, operation: Operation) -> Response:
     """The tags of a repository, page by page."""
@@ -43,7 +46,7 @@ def _page(
 ) -> tuple[list[str], tuple[tuple[str, str], ...]]:
     """The page that `n` and `last` ask for, and the `Link` to the next one."""
     asked = operation.one("n")
-    if asked is not None and not (asked.isascii() and asked.isdigit() and len(asked) <= 9):  # noqa: PLR2004
+    if asked is not None and not (asked.isascii() and asked.isdigit() and len(asked) <= _DIGITS):
         raise Refusal("UNSUPPORTED", f"n must be a number of entries, got {asked[:40]!r}", status=400)
     last = operation.one("last")
     start = _start(profile, names, last) if last else 0

@@ -1,4 +1,4 @@
-"""What a push makes of a package: who may read it from now on, and what its page would say.
+"""What a push or a start makes of a package: who may read it from now on, and what its page would say.
 
 Sources: ghcr-wire rows 4.5, 4.7, P4, P5.
 """
@@ -43,7 +43,7 @@ class PackagePage:
 
 
 class Rights:
-    """Settles a package's rights when its first manifest arrives.
+    """Settles a package's rights when its first manifest arrives, or at the start where it is there already.
 
     Args:
         store: Where packages live.
@@ -55,6 +55,19 @@ class Rights:
         self._store = store
         self._accounts = accounts
         self.visibility: Visibility = visibility
+
+    def lay_down(self) -> None:
+        """Give packages that the store holds already the rights that were laid down; other roles they keep."""
+        for repository, package in self._accounts.packages.items():
+            state = self._store.repository(repository)
+            if state is None or state.visibility is None:
+                continue
+            # What is so already is not written: an overlay would stop to follow its directory.
+            if state.visibility != package.visibility:
+                self._store.set_visibility(repository, package.visibility)
+            for who, role in package.roles.items():
+                if state.roles.get(who) != role:
+                    self._store.set_role(repository, who, role)
 
     def settle(self, repository: str, caller: Caller | None = None) -> None:
         """Make a package of a repository, once. Its creator becomes its admin."""

@@ -1,6 +1,7 @@
 """The storage host: blob GETs are redirected to it, to a signed address that expires (ghcr-wire section 6b).
 
-It is another origin on purpose. A bearer that arrives here has leaked to a host that must not see it.
+It is another origin on purpose. A bearer that arrives here has leaked to a host that must not see it. Where the
+redirect stays at the same origin a client may keep its bearer; the signature says which of the two it was.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ class StorageHost:
     """Signs addresses and answers them.
 
     Attributes:
-        origin: `scheme://host:port` of the storage host. None derives it from the name that was dialled. The
-            empty string is the same origin: the server knows no second name, so no credential can leak to it.
+        origin: `scheme://host:port` of the storage host. None derives it from the name that was dialled, where
+            `localhost` stays at the same origin: clients follow no redirect from it to an IP address. The empty
+            string is the same origin always: the server knows no second name, so no credential can leak to it.
     """
 
     def __init__(self, profile: Profile, store: Store, clock: Clock, key: bytes) -> None:
@@ -53,23 +55,26 @@ class StorageHost:
 
     def redirect(self, blob: Blob, request: Request) -> Response:
         """The 307 to a blob (row 6.1), without a digest header."""
-        if self.origin is None:
-            origin = other_origin(request)
-        else:
-            origin = self.origin or f"{request.scheme}://{request.authority}"
+        here = f"{request.scheme}://{request.authority}"
+        origin = _other_name(request) if self.origin is None else self.origin
+        same = not origin or _origin(origin) == _origin(here)
         octets = ("content-type", "application/octet-stream")
-        return redirect(307, origin + self._signed(blob.digest), octets)
+        return redirect(307, (origin or here) + self._signed(blob.digest, same=same), octets)
 
-    def _signed(self, digest: str) -> str:
+    def _signed(self, digest: str, *, same: bool) -> str:
         settings = self._profile.storage
         shard = settings.shards[int(digest[-4:], 16) % len(settings.shards)]
         latest = int(self._clock.now()) + settings.ahead
         expiry = _stamp(latest - latest % settings.round_to)
-        return f"/{shard}/blobs/{digest}?{self._query(shard, digest, expiry)}"
+        mac = self._mac(shard, digest, expiry, same=same)
+        return f"/{shard}/blobs/{digest}?{self._query(mac, expiry)}"
 
-    def _query(self, shard: str, digest: str, expiry: str) -> str:
+    def _mac(self, shard: str, digest: str, expiry: str, *, same: bool) -> bytes:
+        said = f"{shard} {digest} {expiry} {'same' if same else 'other'}"
+        return hmac.digest(self._key, said.encode(), hashlib.sha256)
+
+    def _query(self, mac: bytes, expiry: str) -> str:
         """The signed query, its parameters in GHCR's order (rows 6.7 and 6.8)."""
-        mac = hmac.digest(self._key, f"{shard} {digest} {expiry}".encode(), hashlib.sha256)
         se, sig = quote(expiry, safe=""), quote(base64.b64encode(mac).decode(), safe="")
         if self._profile.storage.form == "sas-2019":
             return f"se={se}&sig={sig}&sp=r&spr=https&sr=b&sv=2019-12-12"
@@ -87,7 +92,7 @@ class StorageHost:
 
     def answer(self, operation: Operation, request: Request) -> Response:
         """Serve a signed address (GET and HEAD)."""
-        if "authorization" in request.headers and self.origin != "":
+        if "authorization" in request.headers and not self._is_signed(operation, same=True):
             return self._refuse(
                 self._profile.storage.bearer_status,
                 "AuthenticationFailed",
@@ -111,15 +116,17 @@ class StorageHost:
 
     def _why_not(self, operation: Operation) -> str | None:
         """Whether the signature is ours, and still good."""
-        expiry, sig = operation.one("se") or "", operation.one("sig") or ""
-        mac = hmac.digest(
-            self._key, f"{operation.repository} {operation.reference} {expiry}".encode(), hashlib.sha256
-        )
-        if not hmac.compare_digest(base64.b64encode(mac), sig.encode("utf-8", "replace")):
+        if not (self._is_signed(operation, same=True) or self._is_signed(operation, same=False)):
             return "Signature did not match."
+        expiry = operation.one("se") or ""
         if self._clock.now() >= datetime.fromisoformat(expiry).timestamp():
             return f"Signed expiry time [{expiry}] must be after signed start time."
         return None
+
+    def _is_signed(self, operation: Operation, *, same: bool) -> bool:
+        expiry, sig = operation.one("se") or "", operation.one("sig") or ""
+        mac = self._mac(operation.repository, operation.reference, expiry, same=same)
+        return hmac.compare_digest(base64.b64encode(mac), sig.encode("utf-8", "replace"))
 
     @staticmethod
     def _refuse(status: int, code: str, message: str, by: str = "storage") -> Response:
@@ -141,6 +148,17 @@ def other_origin(request: Request) -> str:
         host, port = request.authority, ""
     other = _OTHER_NAMES.get(host, "localhost")
     return f"{request.scheme}://{other}:{port}" if port else f"{request.scheme}://{other}"
+
+
+def _other_name(request: Request) -> str:
+    """As `other_origin`; nothing for who dialled `localhost`: from there crane follows to no IP address."""
+    return "" if request.authority.lower().partition(":")[0] == "localhost" else other_origin(request)
+
+
+def _origin(url: str) -> str:
+    """An origin in the one form in which it equals itself. A client's may be no URL at all."""
+    url = url.lower()
+    return url.removesuffix(":443" if url.startswith("https:") else ":80")
 
 
 def _stamp(seconds: float) -> str:

@@ -26,18 +26,20 @@ __all__ = ["Spool"]
 
 
 _WRITER = "_writer"
-"""The file that says which process writes."""
+"""The file that says which process writes. It outlives a process that was killed, and no other."""
 
 
 class Spool:
-    """The writer's own corner of a directory. It locks the directory, and sweeps what a dead process left.
+    """The writer's own corner of a directory. It locks the directory, and sweeps what a dead store left.
+
+    Directories of these names that no store made are the user's, and are refused.
 
     Args:
         root: The real path of the directory.
 
     Raises:
         StoreLocked: Another writer has it open.
-        StoreError: It cannot be written to.
+        StoreError: It cannot be written to, or `_uploads` or `_trash` are somebody else's.
     """
 
     def __init__(self, root: str) -> None:
@@ -45,6 +47,8 @@ class Spool:
         self.uploads = os.path.join(root, "_uploads")  # noqa: PTH118 - strings all the way
         self.trash = os.path.join(root, "_trash")  # noqa: PTH118
         self._numbers = count(1)
+        # Before the lock, which would leave this store's mark where it is refused.
+        self._check_owner()
         self._lock = _locked(root)
         try:
             self._sweep()
@@ -142,6 +146,16 @@ class Spool:
     def _fresh(self) -> str:
         self.check()
         return f"{self.uploads}{os.sep}{next(self._numbers)}"
+
+    def _check_owner(self) -> None:
+        if os.path.lexists(os.path.join(self.root, _WRITER)):  # noqa: PTH118
+            return
+        for path in (self.uploads, self.trash):
+            if os.path.lexists(path):
+                raise StoreError(
+                    f"{path}: a store uses this name, and this directory or symbolic link is not from one; "
+                    "move it away, or name another directory"
+                )
 
     def _sweep(self) -> None:
         for directory in (self.uploads, self.trash):

@@ -93,19 +93,30 @@ class Authority:
     def write(self, directory: Path, *names: str) -> None:
         """Write `ca.crt`, and for other programs' servers `server.crt` and `server.key` (mode 0600).
 
+        What an earlier authority has written there is replaced.
+
         Args:
             directory: Where; made if it is missing.
             names: As for `issue`.
 
         Raises:
-            ServeError: The directory cannot be written to, or a name is none.
+            ServeError: The directory cannot be written to, has a file of such a name that no authority of this
+                kind wrote, or a name is none.
         """
         certificate = self.issue(*names)
+        files = {
+            "ca.crt": (self.pem, 0o644),
+            "server.crt": (certificate.pem, 0o644),
+            "server.key": (certificate.key, 0o600),
+        }
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            _write(directory / "ca.crt", self.pem, 0o644)
-            _write(directory / "server.crt", certificate.pem, 0o644)
-            _write(directory / "server.key", certificate.key, 0o600)
+            _check_owner(directory, tuple(files))
+            # All of them first: who dies on the way leaves no key without its certificate.
+            for name in files:
+                (directory / name).unlink(missing_ok=True)
+            for name, (data, mode) in files.items():
+                _write(directory / name, data, mode)
         except OSError as error:
             raise ServeError(f"cannot write certificates to {directory}: {error.strerror}") from error
 
@@ -113,8 +124,18 @@ class Authority:
         return f"Authority({self._signer.name})"
 
 
+def _check_owner(directory: Path, names: Sequence[str]) -> None:
+    """Refuse files that are somebody else's."""
+    from ghcr_sim.tls.certificates import is_our_key, is_ours  # noqa: PLC0415 - as above
+
+    found = {name: path.read_bytes() for name in names if os.path.lexists(path := directory / name)}
+    for name, data in found.items():
+        key = name.endswith(".key")
+        if not (is_our_key(data, found.get("server.crt", b"")) if key else is_ours(data)):
+            raise ServeError(f"{directory / name} was not made here; move it away, or name another directory")
+
+
 def _write(path: Path, data: bytes, mode: int) -> None:
     """Write a new file: one that is there already could have a wider mode, or be a link."""
-    path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(data)

@@ -13,14 +13,21 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ghcr_sim.errors import ServeError
 
-__all__ = ["Signer"]
+__all__ = ["Signer", "is_our_key", "is_ours"]
 
 _LIFETIME = timedelta(days=397)
 """Apple's verifiers refuse more than 398 days."""
@@ -29,6 +36,9 @@ _SKEW = timedelta(days=1)
 """Containers and virtual machines have clocks that run late."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_AUTHORITY = "ghcr-sim authority"
+"""How the name of every authority begins, and so the issuer of all that it signs."""
 
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _DNS_NAME = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*", re.ASCII | re.IGNORECASE)
@@ -44,7 +54,7 @@ class Signer:
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        subject = _subject(f"ghcr-sim authority {x509.random_serial_number():x}"[:40])
+        subject = _subject(f"{_AUTHORITY} {x509.random_serial_number():x}"[:40])
         builder = (
             _builder(subject, subject, self._key, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -79,6 +89,26 @@ class Signer:
             builder.sign(self._key, SHA256()).public_bytes(Encoding.PEM),
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
         )
+
+
+def is_ours(pem: bytes) -> bool:
+    """Whether this is nothing but certificates of such an authority: its own, or a server's."""
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        return False
+    return all(each.issuer.rfc4514_string().startswith(f"CN={_AUTHORITY} ") for each in found)
+
+
+def is_our_key(pem: bytes, certificate: bytes) -> bool:
+    """Whether this is the key of a certificate for which `is_ours` holds."""
+    try:
+        public = load_pem_private_key(pem, None).public_key()
+        wanted = x509.load_pem_x509_certificate(certificate).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    form = (Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return is_ours(certificate) and public.public_bytes(*form) == wanted.public_bytes(*form)
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -42,6 +42,15 @@ def test_what_crane_pushes_it_pulls_back_unchanged(door, home, layout):
     door.assert_no_leak()
 
 
+@pytest.mark.parametrize("door", ["http"], indirect=True)
+def test_crane_pulls_from_localhost(door, home, public):
+    """The commonest name: crane follows no redirect from it to an IP address, so there is none."""
+    host = f"localhost:{door.host.rpartition(':')[2]}"
+    home.run("crane", "pull", "--format=oci", f"{host}/acme/public:v1", home.path("back"))
+    assert tree(home.path("back"))
+    door.assert_no_leak()
+
+
 def test_crane_lists_tags_and_copies(door, home, layout):
     """Tags are listed oldest first; a copy keeps the digest, and mounts what is there already."""
     login(door, home)

@@ -64,8 +64,23 @@ def test_leftovers_are_swept_when_a_store_opens(root, store):
     for name in ("_uploads", "_trash/acme"):
         (root / name).mkdir(parents=True)
         (root / name / "left").write_text("over")
+    (root / "_writer").write_text("4711\n")
     DirectoryStore(root).close()
     assert listed(root) == ["_lock"]
+
+
+@pytest.mark.parametrize("name", ["_uploads", "_trash"])
+def test_a_users_own_directory_is_not_swept(root, name):
+    """Where no store was killed, such a directory is somebody's: it is refused each time, and nothing is written."""
+    (root / name).mkdir(parents=True)
+    (root / name / "photo.jpg").write_text("precious")
+    for _ in range(2):
+        with pytest.raises(
+            StoreError, match=f"{name}: .* not from one; move it away, or name another directory"
+        ):
+            DirectoryStore(root)
+    assert listed(root) == [name]
+    assert listed(root / name) == ["photo.jpg"]
 
 
 def test_a_file_is_no_directory(tmp_path):
