@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.key import key_of_exchange
 from ghcr_sim.cassette.model import Exchange
+from ghcr_sim.cassette.past import unseen
 from ghcr_sim.cassette.redact import PLACEHOLDER
 from ghcr_sim.route import READS
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ordered", "session_of"]
 
-_RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 4}
+_RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 5}
 """Noun → place among what has the same cause: the way in, then reading, then writing."""
 
-_READ, _PUT = 2, 5
+_READ, _DELETE, _PUT = 2, 4, 6
 _BAD, _NOT_FOUND = 400, 404
 _STEPS = {"upload.post": 0, "upload.patch": 1, "upload.get": 1, "upload.put": 2, "upload.delete": 3}
 _SESSION = re.compile(r"<session:\d+>")
@@ -89,25 +90,53 @@ def _depths(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], int]:
     """How many writes, one after another, came before each."""
     depth: dict[tuple[int, int], int] = {}
     led: dict[tuple[int, str], int] = {}
-    for place, each in flat:
+    late = _unseen_by_write(flat)
+    for place, each in sorted(flat, key=lambda item: (item[0], item[1].id)):
         mine = 1 + max((depth.get((place, cause), 0) for cause in each.after), default=0)
+        for read in late.get((place, each.id), ()):
+            mine = max(mine, depth[place, read.id] + (_rank(read) >= _rank(each)))
         depth[place, each.id] = mine
         if each.operation == "blob.get":
             led[place, each.reference] = min(mine, led.get((place, each.reference), mine))
+    uploads = _deepest(flat, depth)
     for place, each in flat:
         if each.operation.startswith("storage."):
             # It comes after the first redirect that may have led to it, whichever of several did.
             depth[place, each.id] = led.get((place, each.reference), depth[place, each.id])
+        elif session := session_of(each):
+            depth[place, each.id] = uploads[place, session]
     return depth
+
+
+def _unseen_by_write(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], list[Exchange]]:
+    """Each write → what did not see it yet."""
+    found: dict[tuple[int, int], list[Exchange]] = defaultdict(list)
+    for place in {place for place, _ in flat}:
+        mine = {each.id: each for at, each in flat if at == place}
+        for read, write in unseen(list(mine.values())):
+            found[place, write].append(mine[read])
+    return found
+
+
+def _deepest(
+    flat: Sequence[tuple[int, Exchange]], depth: dict[tuple[int, int], int]
+) -> dict[tuple[int, str], int]:
+    """Session → the largest depth of its steps, which stay together."""
+    found: dict[tuple[int, str], int] = {}
+    for place, each in flat:
+        if session := session_of(each):
+            found[place, session] = max(depth[place, each.id], found.get((place, session), 0))
+    return found
 
 
 def _rank(exchange: Exchange) -> int:
     """The place among what has the same cause."""
-    return (
-        _PUT
-        if exchange.operation == "manifest.put"
-        else _RANKS.get(exchange.operation.partition(".")[0], _READ)
-    )
+    noun, _, verb = exchange.operation.partition(".")
+    if exchange.operation == "manifest.put":
+        return _PUT
+    if verb == "delete" and noun in {"blob", "manifest"}:
+        return _DELETE
+    return _RANKS.get(noun, _READ)
 
 
 def session_of(exchange: Exchange) -> str | None:

@@ -1,0 +1,173 @@
+"""What is done, undone and done again is recorded whole, replays, and is played at the fake in its order."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from cassette.making import (
+    UPSTREAM,
+    Answered,
+    Client,
+    FakeUpstream,
+    Stub,
+    answer,
+    digest,
+    fake,
+    image,
+    path_of,
+    recording,
+)
+
+from ghcr_sim.cassette.addresses import ReverseDoor
+from ghcr_sim.cassette.order import ordered
+from ghcr_sim.cassette.replay import Replay
+from ghcr_sim.judge import judge_fake
+from ghcr_sim.oci.media import OCI_MANIFEST
+
+REPOSITORY = "acme/app"
+MANIFESTS, BLOBS, UPLOADS = (f"/v2/{REPOSITORY}/{each}/" for each in ("manifests", "blobs", "blobs/uploads"))
+
+
+class Steps:
+    """A client that notes each status."""
+
+    def __init__(self, handler, secret) -> None:
+        self.client = Client(handler, secret)
+        self.statuses = []
+
+    async def ask(self, method, target, body=b"", **headers):
+        got = await self.client.ask(method, target, body, **headers)
+        self.statuses.append(got.status)
+        return got
+
+    async def get(self, reference):
+        return await self.ask("GET", f"{MANIFESTS}{reference}", accept=OCI_MANIFEST)
+
+    async def put(self, tag, *words):
+        return await self.ask("PUT", f"{MANIFESTS}{tag}", image(*words), content_type=OCI_MANIFEST)
+
+    async def upload(self, data, name=None):
+        opened = await self.ask("POST", UPLOADS)
+        if opened.status != 202:
+            return
+        where = path_of(opened.headers["location"])
+        mark = "&" if "?" in where else "?"
+        await self.ask("PUT", f"{where}{mark}digest={name or digest(data)}", data)
+
+
+async def blobs(steps):
+    """A blob is pushed, deleted, and pushed again."""
+    for _ in range(2):
+        await steps.upload(b"x")
+        await steps.ask("HEAD", f"{BLOBS}{digest(b'x')}")
+        await steps.ask("DELETE", f"{BLOBS}{digest(b'x')}")
+        await steps.ask("HEAD", f"{BLOBS}{digest(b'x')}")
+
+
+async def manifests(steps):
+    """A manifest is pushed, deleted by its digest, and pushed again; it is read by its tag."""
+    await steps.upload(b"{}")
+    for _ in range(3):
+        await steps.put("v1")
+        await steps.get("v1")
+        await steps.ask("GET", f"/v2/{REPOSITORY}/tags/list")
+        await steps.ask("DELETE", f"{MANIFESTS}{digest(image())}")
+        await steps.get("v1")
+        await steps.ask("GET", f"/v2/{REPOSITORY}/tags/list")
+
+
+async def moves(steps):
+    """A tag moves, and back; a list is read in between."""
+    for each in (b"{}", b"x"):
+        await steps.upload(each)
+    for words in ((), (b"x",), ()):
+        await steps.put("latest", *words)
+        await steps.get("latest")
+        await steps.put("other", *words)
+        await steps.ask("GET", f"/v2/{REPOSITORY}/tags/list")
+    await steps.put("third")
+    await steps.ask("GET", f"/v2/{REPOSITORY}/tags/list")
+
+
+async def early(steps):
+    """A manifest comes before its blobs, and again after them."""
+    await steps.put("v1", b"x")
+    for each in (b"{}", b"x"):
+        await steps.upload(each)
+    await steps.put("v1", b"x")
+    await steps.get("v1")
+
+
+async def wrong(steps):
+    """An upload does not have the digest that it promised; the next one has."""
+    await steps.upload(b"y", digest(b"x"))
+    await steps.upload(b"x")
+    await steps.ask("HEAD", f"{BLOBS}{digest(b'x')}")
+
+
+STORIES = {each.__name__: each for each in (blobs, manifests, moves, early, wrong)}
+
+
+async def _made(target, profile, story):
+    simulator = fake(profile=profile)
+    made = recording(target)
+    steps = Steps(made.recorder(FakeUpstream(simulator), ReverseDoor(UPSTREAM)), simulator.token)
+    await steps.client.login(REPOSITORY, "pull,push,delete")
+    await story(steps)
+    found = await made.finish()
+    assert found is not None
+    return found, steps.statuses
+
+
+@pytest.mark.parametrize("profile", ["ghcr", "oci"])
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_what_is_done_again(tmp_path, story, profile) -> None:
+    """It is recorded, answered once each as it was, differs in nothing from the fake, and its order is its own."""
+
+    async def play():
+        found, recorded = await _made(tmp_path / "a.jsonl", profile, story)
+        replay = Replay(found, "literal")
+        steps = Steps(replay, "any")
+        await steps.client.login(REPOSITORY, "pull,push,delete")
+        await story(steps)
+        return found, recorded, steps.statuses, replay.close(), await judge_fake(found, profile)
+
+    found, recorded, replayed, report, verdicts = asyncio.run(play())
+    assert replayed == recorded
+    assert not report.unused_writes
+    assert [each for each in verdicts if each.verdict == "different"] == []
+    assert ordered([found.exchanges]) == found.exchanges
+
+
+OPENED = (("location", f"/v2/{REPOSITORY}/blobs/uploads/11111111-2222-4333-8444-555555555555"),)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("step", ["post", "patch", "put"])
+def test_a_refused_step_is_tried_again(tmp_path, status, step) -> None:
+    """An upload that is begun anew after a refusal is recorded, with the refusal."""
+    places = {
+        "post": [answer(status)],
+        "patch": [Answered(202, OPENED, [], 0), answer(status)],
+        "put": [Answered(202, OPENED, [], 0), Answered(202, OPENED, [], 0), answer(status)],
+    }
+    other = ((OPENED[0][0], OPENED[0][1].replace("111", "777")),)
+    good = [Answered(202, other, [], 0), Answered(202, other, [], 0), answer(201)]
+
+    async def play():
+        made = recording(tmp_path / "a.jsonl")
+        client = Client(made.recorder(Stub([*places[step], *good]), ReverseDoor(UPSTREAM)), "")
+        for _ in range(2):
+            opened = await client.ask("POST", UPLOADS)
+            if opened.status != 202:
+                continue
+            where = path_of(opened.headers["location"])
+            if (await client.ask("PATCH", where, b"x", content_range="0-0")).status == 202:
+                await client.ask("PUT", f"{where}?digest={digest(b'x')}")
+        return await made.finish()
+
+    found = asyncio.run(play())
+    assert sorted(each.response.status for each in found.exchanges) == sorted(
+        each.status for each in (*places[step], *good)
+    )
