@@ -180,6 +180,16 @@ class Shelf:
         ends = self._by_digest.get((repository, digest), [])
         return next((each for each in ends if each.id not in self.played and self.is_available(each)), None)
 
+    def stray(self, key: Key, *, repeats: bool) -> Exchange | None:
+        """The next recorded refusal of a step of an upload that was not opened in the recording; perhaps one again."""
+        strays = [each for each in self.of_key(key) if each.response.status >= 400 and self._is_stray(each)]  # noqa: PLR2004 - refused
+        left = (each for each in strays if each.id not in self.played)
+        return next(left, strays[-1] if strays and repeats else None)
+
+    def _is_stray(self, exchange: Exchange) -> bool:
+        steps = self._by_session.get(session_of(exchange) or "", [])
+        return all(each.operation != "upload.post" for each in steps)
+
     def play_session(self, exchange: Exchange) -> None:
         """Take note that all of an upload was played: its session was bound when its digest was known."""
         for each in self._by_session.get(session_of(exchange) or "", [exchange]):

@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from ghcr_sim.cassette.key import IN_SESSION
 from ghcr_sim.cassette.order import session_of
 from ghcr_sim.cassette.past import unseen
 from ghcr_sim.cassette.player import scopes_of
@@ -25,8 +26,6 @@ __all__ = ["WIDTH", "at_once", "before_each", "turn"]
 
 WIDTH = 16
 """Requests that are under way at once at most; clients have fewer."""
-
-_IN_SESSION = frozenset({"upload.get", "upload.patch", "upload.put", "upload.delete"})
 
 _PAUSES = 4
 """A request is sent up to so many turns of the loop later than it might be, by chance."""
@@ -86,7 +85,7 @@ def _turns(each: Exchange, answers: dict[str, set[int]]) -> Iterator[str]:
 
 def _asked(each: Exchange) -> str:
     """What an exchange asks; which upload it belongs to is no part of it."""
-    reference = "" if each.operation in _IN_SESSION else each.reference
+    reference = "" if each.operation in IN_SESSION else each.reference
     chunk = next((value for name, value in each.request.headers if name == "content-range"), "")
     return f"{each.operation} {each.repository} {reference} {each.query} {chunk}"
 
