@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.content import Unseen
-from ghcr_sim.cassette.key import media_types
+from ghcr_sim.cassette.key import BY_ACCEPT, key_of_exchange, media_types
 from ghcr_sim.cassette.tags import link_to, page_of, tags_now
 from ghcr_sim.exchange import Response
 from ghcr_sim.registry.blobs import ranged
@@ -56,6 +56,15 @@ class Deriver:
             (each.repository, each.auth.kind)
             for each in shelf.exchanges
             if each.response.status in _LET_IN and not each.operation.startswith(("token.", "storage."))
+        }
+
+        # Registries differ in what they give to who names no type, or any: what was seen of this one counts.
+        self._given = {
+            (key_of_exchange(each).accept, value)
+            for each in shelf.exchanges
+            if each.operation in BY_ACCEPT and each.response.status == 200  # noqa: PLR2004 - OK
+            for name, value in each.response.headers
+            if name.lower() == "content-type"
         }
 
     def is_let_in(self, repository: str, auth: str) -> bool:
@@ -130,7 +139,7 @@ class Deriver:
         if shown is None:
             return self._absent(operation, request, "manifest.get", "manifest.head")
         accepted = media_types(value for name, value in request.headers.items() if name.lower() == "accept")
-        if accepted and not {shown.media_type, "*/*", "application/*"} & set(accepted):
+        if shown.media_type not in accepted and (accepted, shown.media_type) not in self._given:
             return None
         exemplar = self._shelf.exemplar(operation.name, 200) or self._shelf.exemplar("manifest.get", 200)
         exemplar = exemplar or self._shelf.exemplar("manifest.head", 200)
