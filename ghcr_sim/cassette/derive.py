@@ -36,6 +36,7 @@ _LET_IN = range(200, 400)
 _CHALLENGED = ("manifest.get", "upload.post", "ping", "blob.get", "manifest.head", "blob.head")
 """Whose 401 is the example for others: first those that have a body."""
 
+_REFUSED = 400
 _TAKEN = frozenset({"bearer", "basic"})
 
 
@@ -80,6 +81,8 @@ class Deriver:
         match operation.name:
             case "manifest.get" | "manifest.head":
                 return self._manifest(operation, request)
+            case "manifest.delete":
+                return self._delete(operation, request)
             case "blob.head":
                 return self._blob_head(operation, request)
             case "blob.get":
@@ -151,6 +154,23 @@ class Deriver:
             shown.data,
             by=_BY,
         )
+
+    def _delete(self, operation: Operation, request: Request) -> Response | None:
+        """The recorded answer to the deletion of what this run has not pushed, for what it has pushed instead.
+
+        Clients that delete a tag push a manifest of random bytes under it, and delete that by its digest.
+        """
+        repository, digest = operation.repository, operation.reference
+        if not self._known.is_own(repository, digest) or self._known.manifest(repository, digest) is None:
+            return None
+        found = self._shelf.deletions_in(repository)
+        exchange = next((each for each in found if not self._known.is_own(repository, each.reference)), None)
+        if exchange is None:
+            return None
+        self._shelf.play(exchange)
+        if exchange.response.status < _REFUSED:
+            self._known.push_manifest(repository, digest, None, exchange.id)
+        return self._like(request, exchange)
 
     def _blob_head(self, operation: Operation, request: Request) -> Response | None:
         blob = self._known.blob(operation.repository, operation.reference)

@@ -56,8 +56,9 @@ def unseen(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
     for each in exchanges:
         if each.operation.startswith(("upload.", "token.")) or each.operation == "manifest.put":
             continue
+        seen = set(each.after)
         for resource in needed_by(each.operation, each.repository, each.reference, each.query):
-            late = (write for write in writes.get(resource, ()) if write not in each.after)
+            late = (write for write in writes.get(resource, ()) if write not in seen)
             yield from ((each.id, write) for write in late if each.id < write)
     yield from _too_early(exchanges)
 

@@ -17,7 +17,7 @@ from ghcr_sim.cassette.order import session_of
 from ghcr_sim.route import WRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ghcr_sim.cassette.key import Key
     from ghcr_sim.cassette.model import Exchange
@@ -214,6 +214,13 @@ class Shelf:
         left = (each for each in self.of_key(key) if each.id not in self.played)
         if (instead := next(left, None)) is not None and instead.response.status < 400:  # noqa: PLR2004 - it was taken
             self.play(instead)
+
+    def deletions_in(self, repository: str) -> Iterator[Exchange]:
+        """The recorded deletions of manifests by digest that were not played, and whose writes were."""
+        for each in self.exchanges:
+            here = (each.operation, each.repository) == ("manifest.delete", repository)
+            if here and ":" in each.reference and each.id not in self.played and self.is_available(each):
+                yield each
 
     def settle(self) -> None:
         """Take each upload of content that was not recorded for one that was and did not come."""

@@ -21,7 +21,7 @@ from cassette.making import (
 
 from ghcr_sim.cassette.addresses import ReverseDoor
 from ghcr_sim.cassette.order import ordered
-from ghcr_sim.cassette.replay import Replay
+from ghcr_sim.cassette.replay import MISS, Replay
 from ghcr_sim.judge import judge_fake
 from ghcr_sim.oci.media import OCI_MANIFEST
 
@@ -223,5 +223,33 @@ def test_a_chunk_that_only_this_registry_takes(tmp_path) -> None:
         found = await made.finish()
         assert [each async for each in push(Replay(found), "5-14", "10-19")] == [202, 202, 201]
         assert [each async for each in push(Replay(found), "6-15")] == [416, 400]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(("profile", "status"), [("oci", 202), ("ghcr", 405)])
+def test_random_bytes_are_pushed_over_a_tag_and_deleted(tmp_path, profile, status) -> None:
+    """So clients delete a tag: other bytes are deleted as the recorded ones were, and nothing else is."""
+
+    async def story(steps, dummy):
+        for each in (b"{}", b"x", dummy):
+            await steps.upload(each)
+        await steps.put("kept", b"x")
+        await steps.put("v1", b"x")
+        await steps.put("v1", dummy)
+        await steps.ask("DELETE", f"{MANIFESTS}{digest(image(dummy))}")
+        await steps.get("v1")
+        await steps.ask("GET", f"/v2/{REPOSITORY}/tags/list")
+
+    async def play():
+        found, recorded = await _made(tmp_path / "a.jsonl", profile, lambda steps: story(steps, b"one"))
+        replay = Replay(found)
+        steps = Steps(replay, "any")
+        await steps.client.login(REPOSITORY, "pull,push,delete")
+        await story(steps, b"two")
+        assert steps.statuses == recorded
+        assert status in recorded
+        assert replay.close().ok
+        assert (await steps.ask("DELETE", f"{MANIFESTS}{digest(image(b'x'))}")).status == MISS
 
     asyncio.run(play())
