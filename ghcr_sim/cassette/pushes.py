@@ -177,6 +177,7 @@ class Pushes:
             return self._recorded(refused, request, session)
         self._check_order(request, session)
         await session.take(body)
+        self._shelf.play_chunk(key, request.headers.get("content-range"))
         exemplar = self._shelf.exemplar("upload.patch", 202, 201, 204)
         if exemplar is None:
             return None

@@ -180,6 +180,18 @@ class Shelf:
         ends = self._by_digest.get((repository, digest), [])
         return next((each for each in ends if each.id not in self.played and self.is_available(each)), None)
 
+    def play_chunk(self, key: Key, chunk: str | None) -> None:
+        """Take a chunk for the recorded one of an upload that never ended: those of others are played at their end."""
+        for each in self.of_key(key):
+            alike = each.response.status < 400 and dict(each.request.headers).get("content-range") == chunk  # noqa: PLR2004 - it was taken
+            if alike and each.id not in self.played and not self._is_ended(each):
+                self.play(each)
+                return
+
+    def _is_ended(self, exchange: Exchange) -> bool:
+        steps = self._by_session.get(session_of(exchange) or "", [])
+        return any(each.operation == "upload.put" and each.response.status < 400 for each in steps)  # noqa: PLR2004 - the same
+
     def stray(self, key: Key, *, repeats: bool) -> Exchange | None:
         """The next recorded refusal of a step of an upload that was not opened in the recording; perhaps one again."""
         strays = [each for each in self.of_key(key) if each.response.status >= 400 and self._is_stray(each)]  # noqa: PLR2004 - refused

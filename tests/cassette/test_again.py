@@ -106,6 +106,15 @@ async def wrong(steps):
     await steps.ask("HEAD", f"{BLOBS}{digest(b'x')}")
 
 
+async def given_up(steps):
+    """A chunk is taken, and the upload is given up, by a wrong digest or by nothing; then it is done."""
+    for name in (digest(b"y"), None, digest(b"x")):
+        where = path_of((await steps.ask("POST", UPLOADS)).headers["location"])
+        await steps.ask("PATCH", where, b"x", content_range="0-0")
+        if name is not None:
+            await steps.ask("PUT", f"{where}{'&' if '?' in where else '?'}digest={name}")
+
+
 async def resumed(steps):
     """Steps of an upload that nobody knows come before a push, and after it."""
     old = f"{UPLOADS}6d0b9c3f-1111-4222-8333-444444444444"
@@ -117,7 +126,7 @@ async def resumed(steps):
     await steps.upload(b"x")
 
 
-STORIES = {each.__name__: each for each in (blobs, manifests, moves, early, wrong, resumed)}
+STORIES = {each.__name__: each for each in (blobs, manifests, moves, early, wrong, given_up, resumed)}
 
 
 async def _made(target, profile, story):
