@@ -44,11 +44,14 @@ def ordered(parts: Sequence[Iterable[Exchange]]) -> tuple[Exchange, ...]:
     held = {each.auth.scopes for _, each in given}
     flat = [(place, _with_least(each, held)) for place, each in given]
     depth, bound = _depths(flat), _bindings(flat)
+    stumbled = _stumbled(flat)
     turn: dict[tuple[object, ...], int] = defaultdict(int)
     keyed = []
     for place, each in flat:
         # The digest stands for the session: the number of its placeholder depends on who came first.
-        group = bound.get((place, session_of(each) or ""), "")
+        session = (place, session_of(each) or "")
+        # A replay knows no session by its chunk: of those that ask the same, the one that was refused comes first.
+        group = (session in bound and session not in stumbled, bound.get(session, ""))
         step = _STEPS.get(each.operation, 0)
         key = (depth[place, each.id], _rank(each), each.repository, group, step, *key_of_exchange(each))
         turn[key] += 1
@@ -165,6 +168,19 @@ def _bindings(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, str], str
         if each.operation == "upload.put" and (session := session_of(each)):
             found[place, session] = dict(each.query).get("digest", "")
     return found
+
+
+def _stumbled(flat: Sequence[tuple[int, Exchange]]) -> set[tuple[int, str]]:
+    """The sessions of which a chunk was refused, and that came to a good end all the same."""
+
+    def sessions(operation: str, *, refused: bool) -> set[tuple[int, str]]:
+        return {
+            (place, session_of(each) or "")
+            for place, each in flat
+            if each.operation == operation and (each.response.status >= _BAD) is refused
+        }
+
+    return sessions("upload.patch", refused=True) & sessions("upload.put", refused=False)
 
 
 def _renamed(

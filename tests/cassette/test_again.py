@@ -262,3 +262,37 @@ def test_random_bytes_are_pushed_over_a_tag_and_deleted(tmp_path, profile, statu
         assert (await steps.ask("DELETE", f"{MANIFESTS}{digest(image(b'x'))}")).status == MISS
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("stumbling", [b"x", b"y"])
+def test_a_chunk_is_tried_again_while_others_push(tmp_path, stumbling) -> None:
+    """Whichever of two uploads stumbles, the recording replays."""
+    places = {
+        each: ((OPENED[0][0], OPENED[0][1].replace("111", f"{number}" * 3)),)
+        for number, each in enumerate((b"x", b"y"))
+    }
+    second = next(each for each in places if each != stumbling)
+    steps = [
+        *(("POST", each, 202) for each in places),
+        ("PATCH", stumbling, 503),
+        ("PATCH", second, 202),
+        ("PATCH", stumbling, 202),
+        *(("PUT", each, 201) for each in places),
+    ]
+
+    async def play():
+        made = recording(tmp_path / "a.jsonl")
+        answers = [
+            Answered(status, places[data] if status == 202 else (), [], 0) for _, data, status in steps
+        ]
+        client = Client(made.recorder(Stub(answers), ReverseDoor(UPSTREAM)), "")
+        where = {}
+        for method, data, _ in steps:
+            if method == "POST":
+                where[data] = path_of((await client.ask(method, UPLOADS)).headers["location"])
+                continue
+            query = f"?digest={digest(data)}" if method == "PUT" else ""
+            await client.ask(method, f"{where[data]}{query}", data if method == "PATCH" else b"")
+        return await made.finish()
+
+    assert len(asyncio.run(play()).exchanges) == len(steps)
