@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Resource", "changed_by", "needed_by", "referenced", "sizes_in"]
+__all__ = ["Resource", "changed_by", "follows", "needed_by", "referenced", "sizes_in"]
 
 Resource = tuple[str, ...]
-"""A word, `blob`, `manifest`, `list` or `package`; the repository; and for the first two a digest or reference."""
+"""A word (`blob`, `manifest`, `gone`, `list`, `package`), the repository, and for the first three a digest or tag."""
 
 _OK = range(200, 300)
 
@@ -28,6 +28,7 @@ def changed_by(
     *,
     status: int,
     digest: str | None = None,
+    tags: Iterable[str] = (),
 ) -> tuple[Resource, ...]:
     """What a write has changed.
 
@@ -38,6 +39,7 @@ def changed_by(
         query: The query.
         status: How it ended.
         digest: The digest of a manifest that was pushed.
+        tags: The tags that go with a manifest that is deleted by its digest.
 
     Returns:
         The resources; none where it changed nothing.
@@ -47,9 +49,11 @@ def changed_by(
     asked = dict(query)
     match name:
         case "manifest.put" | "manifest.delete":
-            manifests = {reference, digest or reference}
+            deleted = name == "manifest.delete"
+            manifests = {reference, *tags} if deleted else {reference, digest or reference}
             return (
                 *(("manifest", repository, each) for each in sorted(manifests)),
+                *((("gone", repository, reference),) if deleted else ()),
                 ("list", repository),
                 ("package", repository),
             )
@@ -58,7 +62,33 @@ def changed_by(
         case "upload.post" if status == 201 and ("mount" in asked or "digest" in asked):  # noqa: PLR2004 - Created
             return (("blob", repository, asked.get("mount") or asked.get("digest", "")),)
         case "blob.delete":
-            return (("blob", repository, reference),)
+            return (("blob", repository, reference), ("gone", repository, reference))
+    return ()
+
+
+def follows(
+    name: str,
+    repository: str,
+    reference: str,
+    query: Iterable[tuple[str, str]],
+    *,
+    digest: str | None = None,
+    tags: Iterable[str] = (),
+) -> tuple[Resource, ...]:
+    """What a write comes after, beside what it depends on: others that it would undo, or that would undo it.
+
+    The same content pushed twice is in no order: who of parallel clients came first is chance. Arguments are those of
+    `changed_by`.
+    """
+    asked = dict(query)
+    match name:
+        case "manifest.put":
+            tag = () if ":" in reference else (("manifest", repository, reference),)
+            return (*tag, ("gone", repository, digest or reference))
+        case "manifest.delete":
+            return tuple(("manifest", repository, each) for each in tags)
+        case "upload.put" | "upload.post":
+            return (("gone", repository, asked.get("mount") or asked.get("digest", "")),)
     return ()
 
 

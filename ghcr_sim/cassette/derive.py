@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.content import Unseen
-from ghcr_sim.cassette.key import media_types
+from ghcr_sim.cassette.key import BY_ACCEPT, key_of_exchange, media_types
 from ghcr_sim.cassette.tags import link_to, page_of, tags_now
 from ghcr_sim.exchange import Response
 from ghcr_sim.registry.blobs import ranged
@@ -36,6 +36,7 @@ _LET_IN = range(200, 400)
 _CHALLENGED = ("manifest.get", "upload.post", "ping", "blob.get", "manifest.head", "blob.head")
 """Whose 401 is the example for others: first those that have a body."""
 
+_REFUSED = 400
 _TAKEN = frozenset({"bearer", "basic"})
 
 
@@ -58,6 +59,15 @@ class Deriver:
             if each.response.status in _LET_IN and not each.operation.startswith(("token.", "storage."))
         }
 
+        # Registries differ in what they give to who names no type, or any: what was seen of this one counts.
+        self._given = {
+            (key_of_exchange(each).accept, value)
+            for each in shelf.exchanges
+            if each.operation in BY_ACCEPT and each.response.status == 200  # noqa: PLR2004 - OK
+            for name, value in each.response.headers
+            if name.lower() == "content-type"
+        }
+
     def is_let_in(self, repository: str, auth: str) -> bool:
         """Whether the cassette shows somebody of this kind of credential let into a repository."""
         return (repository, auth) in self._let_in
@@ -71,6 +81,8 @@ class Deriver:
         match operation.name:
             case "manifest.get" | "manifest.head":
                 return self._manifest(operation, request)
+            case "manifest.delete":
+                return self._delete(operation, request)
             case "blob.head":
                 return self._blob_head(operation, request)
             case "blob.get":
@@ -130,7 +142,7 @@ class Deriver:
         if shown is None:
             return self._absent(operation, request, "manifest.get", "manifest.head")
         accepted = media_types(value for name, value in request.headers.items() if name.lower() == "accept")
-        if accepted and not {shown.media_type, "*/*", "application/*"} & set(accepted):
+        if shown.media_type not in accepted and (accepted, shown.media_type) not in self._given:
             return None
         exemplar = self._shelf.exemplar(operation.name, 200) or self._shelf.exemplar("manifest.get", 200)
         exemplar = exemplar or self._shelf.exemplar("manifest.head", 200)
@@ -142,6 +154,23 @@ class Deriver:
             shown.data,
             by=_BY,
         )
+
+    def _delete(self, operation: Operation, request: Request) -> Response | None:
+        """The recorded answer to the deletion of what this run has not pushed, for what it has pushed instead.
+
+        Clients that delete a tag push a manifest of random bytes under it, and delete that by its digest.
+        """
+        repository, digest = operation.repository, operation.reference
+        if not self._known.is_own(repository, digest) or self._known.manifest(repository, digest) is None:
+            return None
+        found = self._shelf.deletions_in(repository)
+        exchange = next((each for each in found if not self._known.is_own(repository, each.reference)), None)
+        if exchange is None:
+            return None
+        self._shelf.play(exchange)
+        if exchange.response.status < _REFUSED:
+            self._known.push_manifest(repository, digest, None, exchange.id)
+        return self._like(request, exchange)
 
     def _blob_head(self, operation: Operation, request: Request) -> Response | None:
         blob = self._known.blob(operation.repository, operation.reference)

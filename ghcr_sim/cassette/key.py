@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BY_ACCEPT",
     "BY_RANGE",
+    "IN_SESSION",
     "UNMATCHED",
     "Key",
     "auth_kind",
@@ -33,7 +34,9 @@ BY_ACCEPT = frozenset({"manifest.get", "manifest.head"})
 BY_RANGE = frozenset({"blob.get", "storage.get"})
 """Operations of which `Range` is compared."""
 
-_IN_SESSION = frozenset({"upload.get", "upload.patch", "upload.put", "upload.delete"})
+IN_SESSION = frozenset({"upload.get", "upload.patch", "upload.put", "upload.delete"})
+"""Steps of an upload that was opened; which one is not compared."""
+
 UNMATCHED = frozenset({"account", "client_id", "ns", "offline_token"})
 """Keys of a query by which clients and mirrors differ, and answers do not."""
 
@@ -115,7 +118,7 @@ def _key(
         asked = tuple(sorted((key, _scope(value)) for key, value in asked))
     accept = media_types(value for key, value in fields if key == "accept") if name in BY_ACCEPT else ()
     part = next((value.strip() for key, value in fields if key == "range"), "") if name in BY_RANGE else ""
-    if name in _IN_SESSION:
+    if name in IN_SESSION:
         reference = ""
     if name.startswith("storage."):
         repository, auth = "", "none"  # the shard says nothing

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.key import key_of_exchange
 from ghcr_sim.cassette.model import Exchange
+from ghcr_sim.cassette.past import unseen
 from ghcr_sim.cassette.redact import PLACEHOLDER
 from ghcr_sim.route import READS
 
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ordered", "session_of"]
 
-_RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 4}
+_RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 5}
 """Noun → place among what has the same cause: the way in, then reading, then writing."""
 
-_READ, _PUT = 2, 5
+_READ, _DELETE, _PUT = 2, 4, 6
 _BAD, _NOT_FOUND = 400, 404
 _STEPS = {"upload.post": 0, "upload.patch": 1, "upload.get": 1, "upload.put": 2, "upload.delete": 3}
 _SESSION = re.compile(r"<session:\d+>")
@@ -43,11 +44,14 @@ def ordered(parts: Sequence[Iterable[Exchange]]) -> tuple[Exchange, ...]:
     held = {each.auth.scopes for _, each in given}
     flat = [(place, _with_least(each, held)) for place, each in given]
     depth, bound = _depths(flat), _bindings(flat)
+    stumbled = _stumbled(flat)
     turn: dict[tuple[object, ...], int] = defaultdict(int)
     keyed = []
     for place, each in flat:
         # The digest stands for the session: the number of its placeholder depends on who came first.
-        group = bound.get((place, session_of(each) or ""), "")
+        session = (place, session_of(each) or "")
+        # A replay knows no session by its chunk: of those that ask the same, the one that was refused comes first.
+        group = (session in bound and session not in stumbled, bound.get(session, ""))
         step = _STEPS.get(each.operation, 0)
         key = (depth[place, each.id], _rank(each), each.repository, group, step, *key_of_exchange(each))
         turn[key] += 1
@@ -89,25 +93,53 @@ def _depths(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], int]:
     """How many writes, one after another, came before each."""
     depth: dict[tuple[int, int], int] = {}
     led: dict[tuple[int, str], int] = {}
-    for place, each in flat:
+    late = _unseen_by_write(flat)
+    for place, each in sorted(flat, key=lambda item: (item[0], item[1].id)):
         mine = 1 + max((depth.get((place, cause), 0) for cause in each.after), default=0)
+        for read in late.get((place, each.id), ()):
+            mine = max(mine, depth[place, read.id] + (_rank(read) >= _rank(each)))
         depth[place, each.id] = mine
         if each.operation == "blob.get":
             led[place, each.reference] = min(mine, led.get((place, each.reference), mine))
+    uploads = _deepest(flat, depth)
     for place, each in flat:
         if each.operation.startswith("storage."):
             # It comes after the first redirect that may have led to it, whichever of several did.
             depth[place, each.id] = led.get((place, each.reference), depth[place, each.id])
+        elif session := session_of(each):
+            depth[place, each.id] = uploads[place, session]
     return depth
+
+
+def _unseen_by_write(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], list[Exchange]]:
+    """Each write → what did not see it yet."""
+    found: dict[tuple[int, int], list[Exchange]] = defaultdict(list)
+    for place in {place for place, _ in flat}:
+        mine = {each.id: each for at, each in flat if at == place}
+        for read, write in unseen(list(mine.values())):
+            found[place, write].append(mine[read])
+    return found
+
+
+def _deepest(
+    flat: Sequence[tuple[int, Exchange]], depth: dict[tuple[int, int], int]
+) -> dict[tuple[int, str], int]:
+    """Session → the largest depth of its steps, which stay together."""
+    found: dict[tuple[int, str], int] = {}
+    for place, each in flat:
+        if session := session_of(each):
+            found[place, session] = max(depth[place, each.id], found.get((place, session), 0))
+    return found
 
 
 def _rank(exchange: Exchange) -> int:
     """The place among what has the same cause."""
-    return (
-        _PUT
-        if exchange.operation == "manifest.put"
-        else _RANKS.get(exchange.operation.partition(".")[0], _READ)
-    )
+    noun, _, verb = exchange.operation.partition(".")
+    if exchange.operation == "manifest.put":
+        return _PUT
+    if verb == "delete" and noun in {"blob", "manifest"}:
+        return _DELETE
+    return _RANKS.get(noun, _READ)
 
 
 def session_of(exchange: Exchange) -> str | None:
@@ -136,6 +168,19 @@ def _bindings(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, str], str
         if each.operation == "upload.put" and (session := session_of(each)):
             found[place, session] = dict(each.query).get("digest", "")
     return found
+
+
+def _stumbled(flat: Sequence[tuple[int, Exchange]]) -> set[tuple[int, str]]:
+    """The sessions of which a chunk was refused, and that came to a good end all the same."""
+
+    def sessions(operation: str, *, refused: bool) -> set[tuple[int, str]]:
+        return {
+            (place, session_of(each) or "")
+            for place, each in flat
+            if each.operation == operation and (each.response.status >= _BAD) is refused
+        }
+
+    return sessions("upload.patch", refused=True) & sessions("upload.put", refused=False)
 
 
 def _renamed(

@@ -7,6 +7,7 @@ last merges all parts under a lock. Source: `reference/record-replay.md` section
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +17,11 @@ from filelock import FileLock, Timeout
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load, save
 from ghcr_sim.cassette.hosts import storage_of
-from ghcr_sim.cassette.order import ordered
+from ghcr_sim.cassette.order import ordered, session_of
 from ghcr_sim.clock import Ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from io import FileIO
 
     from ghcr_sim.cassette.model import Exchange, Header
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Part", "merged", "merging", "parts_of"]
 
 _LOCK_SECONDS = 60.0
+_REFUSED = 400
 _IDS = Ids()
+_log = logging.getLogger("ghcr_sim")
 
 
 class Part:
@@ -167,5 +170,25 @@ def merged(parts: Iterable[Path]) -> tuple[Header, tuple[Exchange, ...]]:
             path=read[0].path,
             remedy="record each to a cassette of its own",
         )
-    exchanges = ordered([each.exchanges for each in read])
+    exchanges = ordered([_without_strays(each.exchanges) for each in read])
     return headers[0].model_copy(update={"storage": storage_of(exchanges)}), exchanges
+
+
+def _without_strays(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """What can be replayed: steps of uploads that were opened elsewhere are left out, unless they were refused.
+
+    Whoever replays cannot come by such an upload; that there is none is an answer like any other.
+    """
+    opened = {session_of(each) for each in exchanges if each.operation == "upload.post"}
+    kept = []
+    for each in exchanges:
+        session = session_of(each)
+        if session is None or session in opened or each.response.status >= _REFUSED:
+            kept.append(each)
+        else:
+            _log.warning(
+                "%s %s is left out: its upload was not opened in this recording",
+                each.operation,
+                each.repository,
+            )
+    return kept

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DigestBody", "Login", "Played", "Player", "method_of", "path_of", "scopes_of"]
 
+_REFUSED = 400
+_NOBODYS = "00000000-0000-4000-8000-000000000000"
+"""An upload that nobody has opened: what is asked of one and refused can be asked again."""
+
 _AUTHORITY = "127.0.0.1:443"
 _HELD = 1 << 20
 """Bytes of a body that are read at once; a larger one is read as it is sent."""
@@ -154,8 +158,9 @@ class Player:
             return self._signed.get(exchange.reference)
         if name.startswith("upload.") and name != "upload.post":
             where = self._sessions.get(exchange.reference)
-            if where is None:
+            if where is None and exchange.response.status < _REFUSED:
                 return None
+            where = where or f"/v2/{exchange.repository}/blobs/uploads/{_NOBODYS}"
             mark = "&" if "?" in where else "?"
             return where + (_query(exchange.query, mark) if exchange.query else "")
         return path_of(exchange) + _query(exchange.query)

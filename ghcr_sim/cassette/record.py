@@ -14,14 +14,15 @@ import logging
 from collections import defaultdict
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ghcr_sim.cassette.bodies import SMALL, Keeper, Sending
-from ghcr_sim.cassette.cause import changed_by, needed_by
+from ghcr_sim.cassette.cause import changed_by, follows, needed_by
 from ghcr_sim.cassette.codings import coding_of, plain
 from ghcr_sim.cassette.errors import CassetteError, SecretFound
 from ghcr_sim.cassette.key import auth_kind
 from ghcr_sim.cassette.model import Auth, Body, Exchange, Received, Sent
+from ghcr_sim.cassette.past import Named
 from ghcr_sim.cassette.redact import Redactor, kept_query
 from ghcr_sim.cassette.taint import Taint, check
 from ghcr_sim.exchange import Relay, Response, Wire
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from ghcr_sim.cassette.parts import Part
     from ghcr_sim.cassette.pool import Pool, PoolWriter
     from ghcr_sim.exchange import Request
+    from ghcr_sim.route import Operation
     from ghcr_sim.upstream import Upstream, UpstreamAnswer
 
 __all__ = ["Recorder"]
@@ -52,6 +54,13 @@ _STEP = 1 << 20
 """Bytes that are kept at once: each step is a way to a thread and back."""
 
 _log = logging.getLogger("ghcr_sim")
+
+
+class _More(TypedDict):
+    """Beside an operation, what its causes and effects depend on."""
+
+    digest: str | None
+    tags: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -96,6 +105,7 @@ class Recorder:
         self._begun = 0
         self._over: dict[int, int] = {}
         self._writes: dict[Resource, list[int]] = defaultdict(list)
+        self._named = Named()
         self._scopes: dict[str, tuple[str, ...]] = {}
         self.count = 0
         self.failure: CassetteError | None = None
@@ -212,25 +222,29 @@ class Recorder:
             received: Body | None = body.note(self.keeper, asked, answer)
         else:
             received = self.keeper.small(operation, answer, body) if isinstance(body, bytes) else body
-        self._write(
-            Exchange(
-                id=asked.number,
-                operation=operation.name,
-                host=asked.place.host,
-                repository=operation.repository,
-                reference=reference,
-                query=kept_query(operation.query),
-                auth=asked.auth,
-                after=self._causes(asked),
-                request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending, answer.status)),
-                response=Received(status=answer.status, headers=kept, body=received),
-            )
+        written = Exchange(
+            id=asked.number,
+            operation=operation.name,
+            host=asked.place.host,
+            repository=operation.repository,
+            reference=reference,
+            query=kept_query(operation.query),
+            auth=asked.auth,
+            after=self._causes(asked),
+            request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending, answer.status)),
+            response=Received(status=answer.status, headers=kept, body=received),
         )
-        digest = sending.digest if operation.name == "manifest.put" else None
-        changed = (operation.name, operation.repository, operation.reference, operation.query)
-        for resource in changed_by(*changed, status=answer.status, digest=digest):
+        self._write(written)
+        self._named.learn(written)
+        for resource in changed_by(*_what(operation), status=answer.status, **self._more(asked)):
             self._writes[resource].append(asked.number)
         self._over[asked.number] = len(self._over)
+
+    def _more(self, asked: _Asked) -> _More:
+        """What else says what a write changes: the digest that was sent, the tags that go with what is deleted."""
+        operation = asked.place.operation
+        digest = asked.sending.digest if operation.name == "manifest.put" else None
+        return {"digest": digest, "tags": self._named.of(operation.repository, operation.reference)}
 
     def _write(self, written: Exchange) -> None:
         """Write a line, unless it holds a secret."""
@@ -253,10 +267,9 @@ class Recorder:
                 self._scopes[_name_of(f"Bearer {token}")] = asked_for
 
     def _causes(self, asked: _Asked) -> tuple[int, ...]:
-        """The writes that were over before it began, and that it depends on."""
-        operation = asked.place.operation
-        what = (operation.name, operation.repository, operation.reference, operation.query)
-        needed = needed_by(*what, bytes(asked.sending.data))
+        """The writes that were over before it began, and that it depends on or follows."""
+        what = _what(asked.place.operation)
+        needed = (*needed_by(*what, bytes(asked.sending.data)), *follows(*what, **self._more(asked)))
         found = {each for resource in needed for each in self._writes.get(resource, ())}
         return tuple(sorted(each for each in found if self._over[each] < asked.since))
 
@@ -338,6 +351,11 @@ class _Keeping:
         """Forget what was not committed."""
         if self._writer is not None:
             self._writer.discard()
+
+
+def _what(operation: Operation) -> tuple[str, str, str, tuple[tuple[str, str], ...]]:
+    """An operation, as its causes and effects are looked up."""
+    return operation.name, operation.repository, operation.reference, operation.query
 
 
 def _sent_on(request: Request, place: Place) -> list[tuple[str, str]]:

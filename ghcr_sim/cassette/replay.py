@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from ghcr_sim.cassette.collector import collector_waits
+from ghcr_sim.cassette.condition import allows, answers, condition_of
 from ghcr_sim.cassette.content import Known
 from ghcr_sim.cassette.derive import Deriver
 from ghcr_sim.cassette.dialect import Dialect
@@ -177,17 +178,22 @@ class Replay:
         """Everything but pushes."""
         key = self._key(operation, request, auth)
         repeats = self._strictness != "literal" and request.method in {"GET", "HEAD"}
-        exchange, how = self._shelf.next(key, repeats=repeats, holds=self._known.holds)
+        condition = condition_of(request.headers.items())
+
+        def holds(each: Exchange) -> bool:
+            return answers(each, condition) and self._known.holds(each)
+
+        exchange, how = self._shelf.next(key, repeats=repeats, holds=holds)
         if exchange is not None:
             answer = self._recorded(exchange, operation, request, how)
             if answer is not None:
                 return answer
         if self._strictness == "registry":
             derived = self._derive.answer(operation, request, auth)
-            if derived is not None:
+            if derived is not None and allows(derived.status, derived.headers, condition):
                 self.report.answers["derived"] += 1
                 return derived
-        return self._late(key, operation, request) or self._miss(key, self._why(key))
+        return self._late(key, operation, request) or self._miss(key, self._why(key, holds))
 
     def _late(self, key: Key, operation: Operation, request: Request) -> Response | None:
         """The recorded 404 of a look for a blob that this run has pushed meanwhile, where nothing says it is there.
@@ -265,14 +271,19 @@ class Replay:
             )
             return _azure(403, "storage")
         key = self._key(operation, request, "none")
-        exchange, how = self._shelf.next(key, repeats=self._strictness != "literal")
+        condition = condition_of(request.headers.items())
+
+        def holds(each: Exchange) -> bool:
+            return answers(each, condition)
+
+        exchange, how = self._shelf.next(key, repeats=self._strictness != "literal", holds=holds)
         if exchange is not None:
             answer = self._recorded(exchange, operation, request, how)
             if answer is not None:
                 return answer
         derived = self._derive.storage(operation, request) if self._strictness == "registry" else None
-        if derived is None:
-            return self._miss(key, self._why(key))
+        if derived is None or not allows(derived.status, derived.headers, condition):
+            return self._miss(key, self._why(key, holds))
         self.report.answers["derived"] += 1
         return derived
 
@@ -280,14 +291,18 @@ class Replay:
         fields = [(name.lower(), value) for name, value in request.headers.items()]
         return key_of_request(operation, fields, auth)
 
-    def _why(self, key: Key) -> str:
-        """Why there is no answer, in a word."""
+    def _why(self, key: Key, holds: Callable[[Exchange], bool] | None = None) -> str:
+        """Why there is no answer, in a word; `holds` says of a read which recorded ones were looked for."""
         bodies = [each.response.body for each in self._shelf.of_key(key) if each.response.body]
         if any(each.withheld for each in bodies):
             return "withheld"
         if any(each.truncated for each in bodies):
             return "cut off"
-        return self._shelf.next(key, repeats=False, holds=self._known.holds)[1]
+        now = self._known.holds
+        others = holds is not None and self._shelf.next(key, repeats=True, holds=holds)[0] is None
+        if others and self._shelf.next(key, repeats=True, holds=now)[0] is not None:
+            return "condition"
+        return self._shelf.next(key, repeats=False, holds=now)[1]
 
     def _miss(self, key: Key, reason: str) -> Response:
         """No answer, and why."""

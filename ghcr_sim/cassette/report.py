@@ -30,6 +30,7 @@ _HINTS = {
     "scope": "its token was not fetched for pushing there, and each recorded one was",
     "early": "it was recorded after a write that this run has not made: make it first",
     "over": "this run has changed what it speaks of since, and nothing shows how it is now: record that, too",
+    "condition": "its If-None-Match or If-Match is another than the recorded one, and nothing shows what is said to it",
     "used up": "it is used up: literal replay gives each answer once; try repeat or registry",
     "withheld": "its body was withheld, because it holds a secret, or could not be looked through for one",
     "cut off": "its body was cut off while it was recorded",
@@ -38,6 +39,7 @@ _HINTS = {
 _LAST = {
     "early": "order NO (the write before it was not made yet)",
     "over": "order NO (this run has changed it since)",
+    "condition": "condition NO",
     "used up": "order NO (used up)",
     "withheld": "order yes, body NO (withheld)",
     "cut off": "order yes, body NO (cut off)",
@@ -52,7 +54,8 @@ class Miss:
 
     Attributes:
         what: The request, in words without secrets.
-        reason: `unknown`, `early`, `over`, `used up`, `withheld`, `cut off`, or `damaged` where the pool is.
+        reason: `unknown`, `early`, `over`, `condition`, `used up`, `withheld`, `cut off`, or `damaged` where the
+            pool is.
         text: The whole explanation.
     """
 

@@ -17,7 +17,7 @@ from ghcr_sim.cassette.order import session_of
 from ghcr_sim.route import WRITES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from ghcr_sim.cassette.key import Key
     from ghcr_sim.cassette.model import Exchange
@@ -180,6 +180,28 @@ class Shelf:
         ends = self._by_digest.get((repository, digest), [])
         return next((each for each in ends if each.id not in self.played and self.is_available(each)), None)
 
+    def play_chunk(self, key: Key, chunk: str | None) -> None:
+        """Take a chunk for the recorded one of an upload that never ended: those of others are played at their end."""
+        for each in self.of_key(key):
+            alike = each.response.status < 400 and dict(each.request.headers).get("content-range") == chunk  # noqa: PLR2004 - it was taken
+            if alike and each.id not in self.played and not self._is_ended(each):
+                self.play(each)
+                return
+
+    def _is_ended(self, exchange: Exchange) -> bool:
+        steps = self._by_session.get(session_of(exchange) or "", [])
+        return any(each.operation == "upload.put" and each.response.status < 400 for each in steps)  # noqa: PLR2004 - the same
+
+    def stray(self, key: Key, *, repeats: bool) -> Exchange | None:
+        """The next recorded refusal of a step of an upload that was not opened in the recording; perhaps one again."""
+        strays = [each for each in self.of_key(key) if each.response.status >= 400 and self._is_stray(each)]  # noqa: PLR2004 - refused
+        left = (each for each in strays if each.id not in self.played)
+        return next(left, strays[-1] if strays and repeats else None)
+
+    def _is_stray(self, exchange: Exchange) -> bool:
+        steps = self._by_session.get(session_of(exchange) or "", [])
+        return all(each.operation != "upload.post" for each in steps)
+
     def play_session(self, exchange: Exchange) -> None:
         """Take note that all of an upload was played: its session was bound when its digest was known."""
         for each in self._by_session.get(session_of(exchange) or "", [exchange]):
@@ -204,6 +226,13 @@ class Shelf:
         left = (each for each in self.of_key(key) if each.id not in self.played)
         if (instead := next(left, None)) is not None and instead.response.status < 400:  # noqa: PLR2004 - it was taken
             self.play(instead)
+
+    def deletions_in(self, repository: str) -> Iterator[Exchange]:
+        """The recorded deletions of manifests by digest that were not played, and whose writes were."""
+        for each in self.exchanges:
+            here = (each.operation, each.repository) == ("manifest.delete", repository)
+            if here and ":" in each.reference and each.id not in self.played and self.is_available(each):
+                yield each
 
     def settle(self) -> None:
         """Take each upload of content that was not recorded for one that was and did not come."""

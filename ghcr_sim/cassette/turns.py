@@ -8,16 +8,17 @@ itself. Source: `reference/record-replay.md` section 5.6.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ghcr_sim.cassette.cause import changed_by, needed_by
+from ghcr_sim.cassette.key import IN_SESSION
 from ghcr_sim.cassette.order import session_of
+from ghcr_sim.cassette.past import unseen
 from ghcr_sim.cassette.player import scopes_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from ghcr_sim.cassette.cause import Resource
     from ghcr_sim.cassette.model import Exchange
     from ghcr_sim.clock import Ids
 
@@ -44,12 +45,15 @@ def before_each(exchanges: Sequence[Exchange]) -> dict[int, set[int]]:
         each.id: {one for one in each.after if one in numbers} for each in exchanges
     }
     last: dict[str, int] = {}
+    answers: dict[str, set[int]] = defaultdict(set)
     for each in exchanges:
-        name = _turn(each)
-        if name in last:
-            before[each.id].add(last[name])
-        last[name] = each.id
-    for read, write in _read_before(exchanges):
+        answers[_asked(each)].add(each.response.status)
+    for each in exchanges:
+        for name in _turns(each, answers):
+            if name in last:
+                before[each.id].add(last[name])
+            last[name] = each.id
+    for read, write in unseen(exchanges):
         before[write].add(read)
     for token, use in _token_before(exchanges):
         before[use].add(token)
@@ -66,29 +70,24 @@ def _token_before(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
             yield first[each.auth.scopes], each.id
 
 
-def _turn(each: Exchange) -> str:
+def _turns(each: Exchange, answers: dict[str, set[int]]) -> Iterator[str]:
     """What keeps its turn: what asks the same, belongs to one upload, or follows a redirect."""
     if each.operation in {"blob.get", "storage.get"}:
-        return f"blob {each.reference}"
-    return session_of(each) or f"{each.operation} {each.repository} {each.reference} {each.query}"
+        yield f"blob {each.reference}"
+        return
+    session = session_of(each)
+    if session is not None:
+        yield session
+    # Steps of two uploads that ask the same are told from each other by their turn, if they were answered otherwise.
+    if session is None or len(answers[_asked(each)]) > 1:
+        yield _asked(each)
 
 
-def _read_before(exchanges: Sequence[Exchange]) -> Iterator[tuple[int, int]]:
-    """Reads, and the writes that they did not see yet."""
-    writes: dict[Resource, list[int]] = {}
-    for each in exchanges:
-        what = (each.operation, each.repository, each.reference, each.query)
-        sent = each.request.body
-        digest = sent.digest if sent and each.operation == "manifest.put" else None
-        for resource in changed_by(*what, status=each.response.status, digest=digest):
-            writes.setdefault(resource, []).append(each.id)
-    for each in exchanges:
-        if each.operation.startswith(("upload.", "token.")) or each.operation == "manifest.put":
-            continue
-        for resource in needed_by(each.operation, each.repository, each.reference, each.query):
-            yield from (
-                (each.id, write) for write in writes.get(resource, ()) if write not in {*each.after, each.id}
-            )
+def _asked(each: Exchange) -> str:
+    """What an exchange asks; which upload it belongs to is no part of it."""
+    reference = "" if each.operation in IN_SESSION else each.reference
+    chunk = next((value for name, value in each.request.headers if name == "content-range"), "")
+    return f"{each.operation} {each.repository} {reference} {each.query} {chunk}"
 
 
 async def at_once(

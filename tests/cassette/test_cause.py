@@ -9,7 +9,7 @@ from cassette.making import digest, image
 from hypothesis import given
 from strategies import documents, some
 
-from ghcr_sim.cassette.cause import changed_by, needed_by, referenced
+from ghcr_sim.cassette.cause import changed_by, follows, needed_by, referenced
 
 SHA, OTHER = digest(b"one"), digest(b"other")
 
@@ -60,6 +60,30 @@ NEEDS = {
 def test_needs(what, needed) -> None:
     """Each read depends on what it names; a session, storage and the way in on nothing."""
     assert set(needed_by(*what)) == needed
+
+
+FOLLOWS = {
+    "a tag": (("manifest.put", "a/b", "v1", ()), {"digest": SHA}, {("manifest", "v1"), ("gone", SHA)}),
+    "a digest": (("manifest.put", "a/b", SHA, ()), {"digest": SHA}, {("gone", SHA)}),
+    "a deletion": (("manifest.delete", "a/b", SHA, ()), {"tags": ("v1",)}, {("manifest", "v1")}),
+    "an upload": (("upload.put", "a/b", "session", (("digest", SHA),)), {}, {("gone", SHA)}),
+    "a mount": (("upload.post", "a/b", "", (("mount", SHA), ("from", "c/d"))), {}, {("gone", SHA)}),
+    "a read": (("manifest.get", "a/b", "v1", ()), {}, set()),
+}
+
+
+@pytest.mark.parametrize(("what", "how", "resources"), FOLLOWS.values(), ids=FOLLOWS)
+def test_follows(what, how, resources) -> None:
+    """A tag follows what it named before, content its deletion; the same content twice is in no order."""
+    assert {(word, name) for word, _, name in follows(*what, **how)} == resources
+    if what[0].startswith("upload."):
+        assert follows(*what)[0] not in changed_by(*what, status=201)
+
+
+def test_a_deletion_takes_its_tags_along() -> None:
+    """What reads a tag depends on the deletion of the manifest that it names."""
+    found = changed_by("manifest.delete", "a/b", SHA, (), status=202, tags=("v1",))
+    assert {("manifest", "a/b", "v1"), ("manifest", "a/b", SHA), ("gone", "a/b", SHA)} <= set(found)
 
 
 def test_a_manifest_depends_on_what_it_lists() -> None:

@@ -127,6 +127,29 @@ def test_a_head_of_a_manifest_shows_how_a_get_looks(ask, pool) -> None:
     assert say("GET", "/v2/a/b/manifests/v1").status == MISS
 
 
+@pytest.mark.parametrize("accept", ["", "*/*", "application/*"])
+def test_who_names_no_type_is_given_what_others_were(ask, pool, accept) -> None:
+    """No `Accept` and `*/*` are questions of their own: registries differ in what they answer to them."""
+    shown = (("content-type", OCI_MANIFEST),)
+    headers = {"accept": accept} if accept else {}
+
+    def get(reference, *accepted):
+        return {
+            "reference": reference,
+            "got": pooled(pool, image(reference.encode())),
+            "got_headers": shown,
+            "sent_headers": tuple(("accept", each) for each in accepted),
+            **COMMON,
+        }
+
+    say = ask(exchange(1, "manifest.get", **get("v1", OCI_MANIFEST)))
+    assert say("GET", "/v2/a/b/manifests/v1", **headers).status == MISS
+    assert say("HEAD", "/v2/a/b/manifests/v1", accept=f"{OCI_MANIFEST}, a/b").status == 200
+    other = exchange(2, "manifest.get", **get("v2", *filter(None, [accept])))
+    say = ask(exchange(1, "manifest.get", **get("v1", OCI_MANIFEST)), other)
+    assert say("GET", "/v2/a/b/manifests/v1", **headers).body == image(b"v1")
+
+
 def test_tags_of_this_run_need_a_recorded_list(ask, pool) -> None:
     """Without one, or where it is of before a write, there is none."""
     say = ask(

@@ -79,14 +79,13 @@ def test_a_merged_cassette_lists_its_manifests(tmp_path) -> None:
 
 LOST = exchange(
     1,
-    "upload.put",
+    "upload.post",
     201,
     repository="a/b",
-    reference="<session:1>",
     query=(("digest", digest(b"x")),),
-    sent=Body(digest=digest(b"x"), size=1),
+    sent=Body(digest=digest(b"y"), size=1),
 )
-"""What does not play: the end of an upload that nobody has begun."""
+"""What does not play: other bytes than their digest says, which were taken."""
 
 
 @pytest.mark.parametrize(

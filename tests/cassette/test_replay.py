@@ -400,7 +400,9 @@ def test_the_wrong_media_type_is_not_given(tmp_path) -> None:
     assert (same.body, same.by) == (data, "recorded")
     fewer = asked(replay, "GET", "/v2/a/b/manifests/v1", b"", {**fields, "accept": OCI_MANIFEST})
     assert (fewer.body, fewer.by, fewer.headers["etag"]) == (data, "derived", f'"{digest(data)}"')
-    assert asked(replay, "GET", f"/v2/a/b/manifests/{digest(data)}", b"", fields).body == data
+    named = {**fields, "accept": OCI_MANIFEST}
+    assert asked(replay, "GET", f"/v2/a/b/manifests/{digest(data)}", b"", named).body == data
+    assert asked(replay, "GET", f"/v2/a/b/manifests/{digest(data)}", b"", fields).status == MISS
     other = asked(replay, "GET", "/v2/a/b/manifests/v1", b"", {**fields, "accept": OCI_INDEX})
     assert other.status == MISS
     assert "differs in accept" in other.body.decode()
