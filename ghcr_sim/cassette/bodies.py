@@ -209,6 +209,7 @@ class Keeper:
         }
         for digest in found:
             self._pool.remove(digest)
+            del self._known[digest]
             self.withheld.append(digest)
         return found
 

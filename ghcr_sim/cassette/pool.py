@@ -172,8 +172,8 @@ class Pool:
         """
         try:
             with self._lock():
-                self._unlist(digest)
                 self.path(digest).unlink(missing_ok=True)
+                self._unlist(digest)
         except OSError as error:
             raise CassetteError(
                 f"{digest} cannot be removed from the pool: {error.strerror or error}",
