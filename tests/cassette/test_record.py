@@ -392,10 +392,13 @@ def test_a_line_with_a_secret_ends_the_recording(tmp_path) -> None:
 
 @pytest.mark.parametrize("size", [0, SMALL], ids=["a small body", "a large body"])
 @pytest.mark.parametrize("cut", [0, 9, 3], ids=["in a piece", "across two pieces", "across many pieces"])
-def test_a_body_with_a_secret_is_withheld(tmp_path, size, cut, caplog) -> None:
+@pytest.mark.parametrize(
+    "secret", ["hunter2hunter2", "aHVudGVyMmh1bnRlcjI=", PAT], ids=["raw", "in base64", "by its shape"]
+)
+def test_a_body_with_a_secret_is_withheld(tmp_path, size, cut, secret, caplog) -> None:
     """Bytes that a digest names are not edited: the client has them, the pool has not; the line says why."""
     filling = b"." * size
-    data = filling + b"token hunter2hunter2 in a layer"
+    data = filling + f"token {secret} in a layer".encode()
     ends = range(len(filling) + cut, len(data), cut if cut < 9 else len(data)) if cut else ()
     pieces = [data[start:stop] for start, stop in pairwise((0, *ends, len(data)))]
     made = stage(tmp_path / "a.jsonl", Answered(200, (), pieces, len(data)))
@@ -503,7 +506,7 @@ def test_a_chunked_token_is_never_kept(tmp_path, size) -> None:
 
 def test_a_secret_that_comes_later_withholds_what_was_kept(tmp_path) -> None:
     """What went into the pool before its secret was known is found when the recording ends, small or large."""
-    small, large = b"layer with hunter2hunter2", b"." * SMALL + b"hunter2hunter2"
+    small, large = b"layer with hunter2hunter2", b"." * SMALL + b"aHVudGVyMmh1bnRlcjI="
     made = stage(
         tmp_path / "a.jsonl", [Answered(200, (), [each], len(each)) for each in (small, large, b"harmless")]
     )
