@@ -25,6 +25,7 @@ _RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 4}
 """Noun → place among what has the same cause: the way in, then reading, then writing."""
 
 _READ, _PUT = 2, 5
+_CHANGES = frozenset({"api.delete", "api.patch", "api.post", "api.put", "manifest.put"})
 _BAD, _NOT_FOUND = 400, 404
 _STEPS = {"upload.post": 0, "upload.patch": 1, "upload.get": 1, "upload.put": 2, "upload.delete": 3}
 _SESSION = re.compile(r"<session:\d+>")
@@ -103,11 +104,7 @@ def _depths(flat: Sequence[tuple[int, Exchange]]) -> dict[tuple[int, int], int]:
 
 def _rank(exchange: Exchange) -> int:
     """The place among what has the same cause."""
-    return (
-        _PUT
-        if exchange.operation == "manifest.put"
-        else _RANKS.get(exchange.operation.partition(".")[0], _READ)
-    )
+    return _PUT if exchange.operation in _CHANGES else _RANKS.get(exchange.operation.partition(".")[0], _READ)
 
 
 def session_of(exchange: Exchange) -> str | None:

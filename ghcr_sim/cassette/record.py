@@ -220,7 +220,7 @@ class Recorder:
                 host=asked.place.host,
                 repository=operation.repository,
                 reference=reference,
-                query=kept_query(operation.query),
+                query=kept_query(operation.name, operation.query),
                 auth=asked.auth,
                 after=self._causes(asked),
                 request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending, answer.status)),

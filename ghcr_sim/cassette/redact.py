@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
+from ghcr_sim.cassette.allowed import API_QUERY, QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
 from ghcr_sim.oci import Refusal
 from ghcr_sim.route import parse
 
@@ -48,6 +48,8 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
 }
 """Placeholder, without its number → the header fields, query keys and JSON fields in which it stands."""
 
+_API = "https://api.github.com"
+
 _HARMLESS = frozenset({"origin"})
 """Keys of a query that are dropped, and no secret: crane says which registry it mounts from."""
 
@@ -61,9 +63,10 @@ _SECRET_KEY = re.compile("(?i)^sig$|signature|hmac|token|secret|password|credent
 """A key of a query whose value is a secret; that of another one is taken for one if it is long and no media type."""
 
 
-def kept_query(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The pairs of a query that may be written, sorted."""
-    return tuple(sorted((key, value) for key, value in pairs if key in QUERY))
+def kept_query(operation: str, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The pairs of an operation's query that may be written, sorted."""
+    allowed = API_QUERY if operation.startswith("api.") else QUERY
+    return tuple(sorted((key, value) for key, value in pairs if key in allowed))
 
 
 class Redactor:
@@ -187,15 +190,15 @@ class Redactor:
         if name == "storage.get" and query:
             self._learn_query(query)
             return f"{origin}{path}?<signature>"
-        return origin + path + self._kept(query)
+        return origin + path + self._kept(query, API_QUERY if origin == _API else QUERY)
 
-    def _kept(self, query: str) -> str:
+    def _kept(self, query: str, allowed: frozenset[str]) -> str:
         """A query with its allowed keys as they are, and a placeholder for the value of all others."""
         self._learn_query(query)
         kept = []
         for pair in filter(None, query.split("&")):
             key, _, value = pair.partition("=")
-            if key in QUERY:
+            if key in allowed:
                 kept.append(pair)
             else:
                 kept.append(f"{key}={self.number('state', value)}")

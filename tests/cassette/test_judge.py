@@ -386,6 +386,19 @@ def test_nothing_in_a_line_leads_the_token_elsewhere(tmp_path, monkeypatch, upst
     assert not upstream_asked.asked
 
 
+def test_nothing_is_deleted_by_the_api_of_a_real_registry(tmp_path, monkeypatch) -> None:
+    """Reads only means reads only: what deletes a package is not asked."""
+    upstream_asked = Live([])
+    monkeypatch.setattr(live, "Upstream", lambda: upstream_asked)
+    monkeypatch.setenv(live.TOKEN, "hunter2hunter2")
+    deletion = exchange(
+        1, "api.delete", 204, host="api", reference="/user/packages/container/b", auth="bearer"
+    )
+    found = asyncio.run(live.judge_live(cassette(tmp_path / "a.jsonl", deletion)))
+    assert [each.verdict for each in found] == ["not asked"]
+    assert not upstream_asked.asked
+
+
 def test_a_real_registry_that_does_not_answer(tmp_path, monkeypatch) -> None:
     """The error names the cassette; without a token nobody is asked."""
     monkeypatch.setattr(live, "Upstream", lambda: Live([UpstreamError("ghcr.io does not answer")]))

@@ -19,16 +19,19 @@ from cassette.making import (
     PAT,
     UPSTREAM,
     Answered,
+    Stub,
     answer,
     ask,
     asked,
     basic,
+    cassette,
     digest,
     image,
     stage,
 )
 
-from ghcr_sim.cassette import CassetteError, SecretFound, load
+from ghcr_sim.cassette import CassetteError, Replay, SecretFound, load
+from ghcr_sim.cassette.addresses import ForwardDoor
 from ghcr_sim.cassette.bodies import SMALL
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.taint import Taint
@@ -348,6 +351,31 @@ def test_an_exchange_knows_the_writes_that_were_over_before_it_began(tmp_path) -
     put, early, late, elsewhere = asyncio.run(play())
     assert put.operation == "manifest.put"
     assert (early.after, late.after, elsewhere.after) == ((), (put.id,), ())
+
+
+def test_the_api_is_recorded_with_what_it_is_asked_and_changes(tmp_path) -> None:
+    """The keys of a query are kept; what is read after a deletion, of the API or the registry, is after it."""
+    page = '<https://api.github.com/user/packages/container/b/versions?state=deleted&page=2>; rel="next"'
+    stub = Stub([answer(200, b"[]"), answer(204), answer(200, b"[]", {"link": page}), answer(404, b"{}")])
+    made = stage(tmp_path / "a.jsonl", stub, ForwardDoor(UPSTREAM, frozenset()))
+    versions = "/user/packages/container/b/versions"
+
+    async def work():
+        for method, target, host in (
+            ("GET", f"{versions}?state=deleted&secret=none", "api.github.com"),
+            ("DELETE", f"{versions}/1", "api.github.com"),
+            ("GET", f"{versions}?state=deleted", "api.github.com"),
+            ("GET", "/v2/a/b/manifests/v1", "ghcr.io"),
+        ):
+            await ask(made.recorder, method, target, b"", {}, host, "https")
+
+    asyncio.run(work())
+    written = made.written()
+    assert [each.query for each in written] == [(("state", "deleted"),), (), (("state", "deleted"),), ()]
+    assert [each.after for each in written] == [(), (), (2,), (2,)]
+    assert ("link", page) in written[2].response.headers
+    replay = Replay(cassette(tmp_path / "b.jsonl", *written))
+    assert [each.id for each in replay.close().unused_writes] == [2]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
