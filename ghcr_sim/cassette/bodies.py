@@ -181,14 +181,15 @@ class Keeper:
         return self._keep(data, _part_of(answer), coding)
 
     def _token(self, operation: Operation, data: bytes) -> Body:
-        """What a token endpoint says, with placeholders; withheld where it is no text."""
+        """What a token endpoint says, with placeholders, of whose size it is; withheld where it is no text."""
         try:
             data.decode()
         except UnicodeDecodeError:
             return self._withhold(
                 operation, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), "coding"
             )
-        return Body(size=len(data), text=self._redactor.token_body(data))
+        text = self._redactor.token_body(data)
+        return Body(size=len(text.encode()), text=text)
 
     def _keep(self, data: bytes, part: tuple[int, int] | None = None, coding: str = "") -> Body:
         digest = self._pool.put(data)

@@ -22,7 +22,7 @@ from ghcr_sim.cassette.codings import coding_of, plain
 from ghcr_sim.cassette.errors import CassetteError, SecretFound
 from ghcr_sim.cassette.key import auth_kind
 from ghcr_sim.cassette.model import Auth, Body, Exchange, Received, Sent
-from ghcr_sim.cassette.redact import Redactor, kept_query
+from ghcr_sim.cassette.redact import Redactor, kept_query, sized
 from ghcr_sim.cassette.search import Search
 from ghcr_sim.cassette.taint import Taint, check
 from ghcr_sim.exchange import Relay, Response, Wire
@@ -213,6 +213,8 @@ class Recorder:
             received: Body | None = body.note(self.keeper, asked, answer)
         else:
             received = self.keeper.small(operation, answer, body) if isinstance(body, bytes) else body
+        if operation.name.startswith("token.") and received is not None and received.text is not None:
+            kept = sized(kept, received.size)
         self._write(
             Exchange(
                 id=asked.number,

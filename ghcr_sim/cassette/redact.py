@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.taint import Taint
 
-__all__ = ["PLACEHOLDER", "PLACEHOLDERS", "Redactor", "kept_query"]
+__all__ = ["PLACEHOLDER", "PLACEHOLDERS", "Redactor", "kept_query", "sized"]
 
 PLACEHOLDER = re.compile(r"<(session|token|state):(\d+)>")
 """A placeholder with a number."""
@@ -67,6 +67,11 @@ def kept_query(operation: str, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[
     """The pairs of an operation's query that may be written, sorted."""
     allowed = API_QUERY if operation.startswith("api.") else QUERY
     return tuple(sorted((key, value) for key, value in pairs if key in allowed))
+
+
+def sized(headers: Iterable[tuple[str, str]], size: int) -> tuple[tuple[str, str], ...]:
+    """An answer's fields with the length of what is written down: that of a token is chance, and nobody's business."""
+    return tuple((name, str(size) if name.lower() == "content-length" else value) for name, value in headers)
 
 
 class Redactor:

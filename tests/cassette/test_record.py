@@ -509,6 +509,24 @@ def test_a_long_list_in_a_coding_is_withheld(tmp_path) -> None:
     assert list(made.pool.digests()) == []
 
 
+def test_a_tokens_length_is_not_written_down(tmp_path) -> None:
+    """Tokens of any length give one line, whose size is that of its text; a replay says the length of what it sends."""
+    lines = []
+    for name, token in (("a", "opaque" * 3), ("b", "opaque" * 40)):
+        said = json.dumps({"token": token}).encode()
+        made = stage(tmp_path / f"{name}.jsonl", answer(200, said))
+        got = asked(made.recorder, "GET", "/token?scope=repository:a/b:pull")
+        assert (got.body, got.headers["content-length"]) == (said, str(len(said)))
+        lines.append(made.written()[0])
+    assert lines[0] == lines[1]
+    body = lines[0].response.body
+    assert (body.size, body.text) == (len(body.text), '{"token": "<token:1>"}')
+    assert dict(lines[0].response.headers)["content-length"] == str(body.size)
+    replay = Replay(cassette(tmp_path / "c.jsonl", lines[0]))
+    replayed = asked(replay, "GET", "/token?scope=repository:a/b:pull")
+    assert replayed.headers["content-length"] == str(len(replayed.body)) != str(body.size)
+
+
 def test_a_token_that_is_no_text_is_withheld(tmp_path) -> None:
     """What a realm says in letters that nobody knows may be a token, and would not come out as it was."""
     made = stage(tmp_path / "a.jsonl", answer(200, b'{"token":"\xff\xfe"}'))
