@@ -43,7 +43,7 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "<request-id>": ("x-github-request-id",),
     "<session>": ("docker-upload-uuid", "link", "location"),
     "<signature>": tuple(sorted(_SIGNATURES)),
-    "<state>": ("link", "location"),
+    "<state>": ("link", "location", "www-authenticate"),
     "<token>": tuple(sorted(_TOKENS)),
 }
 """Placeholder, without its number → the header fields, query keys and JSON fields in which it stands."""
@@ -54,12 +54,17 @@ _HARMLESS = frozenset({"origin"})
 """Keys of a query that are dropped, and no secret: crane says which registry it mounts from."""
 
 _CREDENTIAL = re.compile("(?i)auth|credential|key|password|secret|signature|token")
-"""The name of a header field whose value is a secret."""
+"""The name of a request's field whose value is a secret."""
+
+_GIVEN = re.compile("(?:^|-)(?:api-?key|authorization|credential|password|secret|signature|token)s?$")
+"""That of an answer's field, which more often speaks of one: GitHub says the scopes of a token and when it ends."""
+
+_REALM = re.compile(r'(?i:realm)="([^"]*://[^"]*)"')
 
 _WORD = re.compile("[A-Za-z-]{0,15}")
 
 _LONG = 16
-_SECRET_KEY = re.compile("(?i)^sig$|signature|hmac|token|secret|password|credential|^_state$")
+_SECRET_KEY = re.compile("(?i)^sig$|api.?key|signature|hmac|token|secret|password|credential|^_state$")
 """A key of a query whose value is a secret; that of another one is taken for one if it is long and no media type."""
 
 
@@ -162,6 +167,8 @@ class Redactor:
             lower = name.lower()
             if lower == "set-cookie":
                 self._taint.add("a cookie", value.partition(";")[0].partition("=")[2])
+            elif lower not in RESPONSE_HEADERS and _GIVEN.search(lower):
+                self._learn_credential(name, value.strip())
             elif lower in RESPONSE_HEADERS:
                 kept.append((name, self._value(lower, value)))
         return tuple(kept)
@@ -177,6 +184,8 @@ class Redactor:
                 return self.url(value)
             case "link":
                 return re.sub(r"<([^<>]*)>", lambda found: f"<{self.url(found[1])}>", value)
+            case "www-authenticate":
+                return _REALM.sub(lambda found: f'realm="{self.url(found[1])}"', value)
         return value
 
     def url(self, url: str) -> str:

@@ -178,7 +178,7 @@ PLANTED = {
     "a link": (TARGET, answer(200, b"", {"link": f'</v2/a/b/tags/list?last={PAT}>; rel="next"'}), {}),
     "a realm": (
         TARGET,
-        answer(401, b"", {"www-authenticate": 'Bearer realm="https://me:' + f'{OPAQUE}@ghcr.io/token"'}),
+        answer(401, b"", {"www-authenticate": f'Bearer realm="https://ghcr.io/{PAT}/token"'}),
         {},
     ),
 }

@@ -67,6 +67,40 @@ def test_a_field_that_speaks_of_a_credential_is_remembered(redactor, taint, name
     assert taint.find(b'{"errors":"planted-42 is wrong"}') == found
 
 
+GIVEN = {
+    "a token of storage": ("X-Amz-Security-Token", "planted-42", "the X-Amz-Security-Token header"),
+    "a login": ("Authorization", "Bearer planted-42", "the Authorization header"),
+    "the scopes of a token": ("X-OAuth-Scopes", "planted-42", None),
+    "the end of a token": ("GitHub-Authentication-Token-Expiration", "planted-42", None),
+    "a key of a cache": ("Surrogate-Key", "planted-42", None),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "found"), GIVEN.values(), ids=GIVEN)
+def test_a_credential_that_an_answer_gives_is_remembered(redactor, taint, name, value, found) -> None:
+    """What is one by its name, and not what only speaks of one."""
+    assert redactor.response_headers([(name, value)]) == ()
+    assert taint.find(b"planted-42") == found
+
+
+REALMS = {
+    "GHCR's": ('Bearer realm="https://ghcr.io/token",service="ghcr.io"',) * 2,
+    "with a key": (
+        'Bearer realm="http://h/token?service=x&api_key=planted-42",service="x"',
+        'Bearer realm="http://h/token?service=x&api_key=<state:1>",service="x"',
+    ),
+    "with a login": ('Bearer realm="http://me:planted-42@h/token"', 'Bearer realm="http://h/token"'),
+    "a name": ('Basic realm="Who are you? me@here"',) * 2,
+}
+
+
+@pytest.mark.parametrize(("said", "kept"), REALMS.values(), ids=REALMS)
+def test_a_realm_is_an_address_as_others_are(redactor, taint, said, kept) -> None:
+    """Its query's unknown keys have placeholders, its login is dropped, and both are remembered."""
+    assert redactor.response_headers([("Www-Authenticate", said)]) == (("Www-Authenticate", kept),)
+    assert (taint.find(b"planted-42") is not None) == (said != kept)
+
+
 def test_order_and_spelling_of_an_answer_are_kept(redactor, taint) -> None:
     """What is listed stays as it was, ids and dates as placeholders; cookies are remembered and dropped."""
     kept = redactor.response_headers(
