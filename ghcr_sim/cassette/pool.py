@@ -31,6 +31,9 @@ NAME = "pool"
 """The directory's name, beside the cassettes."""
 
 _MARK = b'{"imageLayoutVersion":"1.0.0"}'
+_WRITTEN = ("index.json", "oci-layout", "part")
+"""What is written under a hidden name until all of it is there."""
+
 _REF = "org.opencontainers.image.ref.name"
 _LOCK_SECONDS = 30.0
 _IDS = Ids()
@@ -163,6 +166,10 @@ class Pool:
             with contextlib.suppress(Refusal):  # a file that somebody has put there is no body
                 parse_digest(digest)
                 yield digest
+
+    def unfinished(self) -> list[Path]:
+        """What writers have left that were killed, and what those that are at it have open."""
+        return sorted(each for name in _WRITTEN for each in self.root.glob(f".{name}.*"))
 
     def remove(self, digest: str) -> None:
         """Forget some bytes, and the manifest that they are in `index.json`.
