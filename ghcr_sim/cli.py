@@ -188,7 +188,7 @@ def format_(paths: tuple[Path, ...], check: bool) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--dry-run", is_flag=True, help="Delete nothing; say what would be deleted.")
 def gc(directory: Path, dry_run: bool) -> None:
-    """Delete bodies from DIRECTORY's pool that none of its cassettes needs."""
+    """Delete bodies from DIRECTORY's pool that none of its cassettes needs, or that were never finished."""
     from ghcr_sim.commands.cassettes import collect  # noqa: PLC0415 - the same
 
     sys.exit(collect(directory, dry_run=dry_run))

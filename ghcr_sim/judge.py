@@ -20,6 +20,7 @@ from ghcr_sim.cassette.content import Unseen
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.order import session_of
 from ghcr_sim.cassette.player import DigestBody, Login, Player
+from ghcr_sim.cassette.shelf import is_write
 from ghcr_sim.oci import Refusal
 from ghcr_sim.route import WRITES
 from ghcr_sim.store.repository import Manifest
@@ -139,7 +140,7 @@ async def judge(
     unsent: set[str] = set()
     out = []
     for each in cassette.exchanges:
-        if reads_only and each.operation in WRITES:
+        if reads_only and (each.operation in WRITES or is_write(each.operation)):
             out.append(Difference(each, "not asked", ("nothing is written there",)))
             continue
         if each.host == "api" and seeded is not None:

@@ -46,18 +46,27 @@ async def judge_live(cassette: Cassette, upstream: str = GHCR) -> list[Differenc
         For each read, how it came out.
 
     Raises:
-        CassetteError: The cassette is of another registry, there is no token, or no answer.
+        CassetteError: The cassette is of another registry, there is no token where it was recorded with a login, or no
+            answer.
     """
     _check_origin(cassette, upstream)
     token = os.environ.get(TOKEN)
-    if not token:
+    if not token and _brings_login(cassette):
         raise CassetteError(f"the real registry is asked with a token: set {TOKEN}", path=cassette.path)
+    login = Login(f"live:{token}") if token else Login()
     async with Upstream() as way:
         live = _Live(way, upstream)
         try:
-            return await judge(cassette, live, login=Login(f"live:{token}"), reads_only=True)
+            return await judge(cassette, live, login=login, reads_only=True)
         except UpstreamError as error:
             raise CassetteError(str(error), path=cassette.path) from None
+
+
+def _brings_login(cassette: Cassette) -> bool:
+    """Whether somebody logged in when it was recorded: with a password, or a token that the registry did not give."""
+    kinds = {each.auth.kind for each in cassette.exchanges}
+    fetched = any(each.operation == "token.get" for each in cassette.exchanges)
+    return "basic" in kinds or ("bearer" in kinds and not fetched)
 
 
 def _check_origin(cassette: Cassette, upstream: str) -> None:

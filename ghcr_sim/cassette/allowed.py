@@ -1,12 +1,12 @@
 """What may be written into a cassette: names of header fields and keys of queries. Everything else is dropped.
 
 It is an allow-list: a field that nobody thought of is not kept. Sources: `reference/record-replay.md` section 5.3;
-distribution specification for the fields and keys that it names.
+distribution specification for the fields and keys that it names; `reference/github-packages.md` section 1 for the API.
 """
 
 from __future__ import annotations
 
-__all__ = ["QUERY", "REQUEST_HEADERS", "RESPONSE_HEADERS"]
+__all__ = ["API_QUERY", "QUERY", "REQUEST_HEADERS", "RESPONSE_HEADERS"]
 
 REQUEST_HEADERS = frozenset(
     {
@@ -76,3 +76,6 @@ QUERY = frozenset(
         "service",
     }
 )
+
+API_QUERY = frozenset({"package_type", "page", "per_page", "predicate_type", "state", "visibility"})
+"""The keys of GitHub's API; elsewhere a `state` may be a secret."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_sim.cassette.codings import coding_of, plain
 from ghcr_sim.cassette.model import Body
+from ghcr_sim.cassette.search import Search
 from ghcr_sim.cassette.taint import secret_in
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["SMALL", "Keeper", "Sending"]
 
 SMALL = 4 << 20
-"""Bytes that are looked through for each form of a secret; larger bodies for secrets as they are."""
+"""Bytes that are read and looked through whole; larger bodies are while they pass."""
 
 _INLINE = 64 * 1024
 """Bytes of text that stand in the line; more goes into the pool."""
@@ -180,14 +181,15 @@ class Keeper:
         return self._keep(data, _part_of(answer), coding)
 
     def _token(self, operation: Operation, data: bytes) -> Body:
-        """What a token endpoint says, with placeholders; withheld where it is no text."""
+        """What a token endpoint says, with placeholders, of whose size it is; withheld where it is no text."""
         try:
             data.decode()
         except UnicodeDecodeError:
             return self._withhold(
                 operation, f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), "coding"
             )
-        return Body(size=len(data), text=self._redactor.token_body(data))
+        text = self._redactor.token_body(data)
+        return Body(size=len(text.encode()), text=text)
 
     def _keep(self, data: bytes, part: tuple[int, int] | None = None, coding: str = "") -> Body:
         digest = self._pool.put(data)
@@ -209,6 +211,7 @@ class Keeper:
         }
         for digest in found:
             self._pool.remove(digest)
+            del self._known[digest]
             self.withheld.append(digest)
         return found
 
@@ -217,13 +220,9 @@ class Keeper:
         if blob.size <= SMALL:
             data = self._pool.read(digest)
             return any(self._taint.find(each) for each in (data, plain(data, coding) or b""))
-        before = b""
-        for piece in blob.pieces(0, blob.size):
-            data = bytes(piece)
-            if self._taint.find_raw(data, before) is not None:
-                return True
-            before = self._taint.seam(data, before)
-        return False
+        search = Search(self._taint)
+        search.add(blob.pieces(0, blob.size))
+        return search.found is not None
 
 
 def _text(data: bytes) -> str | None:

@@ -13,7 +13,7 @@ from ghcr_sim.cassette.files import load, save, written
 from ghcr_sim.cassette.order import ordered
 from ghcr_sim.cassette.parts import parts_of
 from ghcr_sim.cassette.pool import NAME, Pool
-from ghcr_sim.shapes import shapes_in
+from ghcr_sim.shapes import has_text, shapes_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -179,7 +179,7 @@ def _scan_file(path: Path) -> Iterator[Finding]:
         while piece := file.read(_PIECE):
             data = before + piece
             start = offset - len(before)
-            for what, at in shapes_in(data):
+            for what, at in shapes_in(data, text=has_text(data)):
                 if (what, start + at) in seen:
                     continue
                 seen.add((what, start + at))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,12 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["Resource", "changed_by", "follows", "needed_by", "referenced", "sizes_in"]
 
 Resource = tuple[str, ...]
-"""A word (`blob`, `manifest`, `gone`, `list`, `package`), the repository, and for the first three a digest or tag."""
+"""A word, `blob`, `manifest`, `gone`, `list` or `package`; the repository; and for the first three a digest or tag.
+
+Or `api` and what a path of GitHub's API speaks of: a package's name without its owner, whom `/user` does not tell.
+"""
 
 _OK = range(200, 300)
 
 
-def changed_by(
+def changed_by(  # noqa: PLR0911 - a table
     name: str,
     repository: str,
     reference: str,
@@ -61,6 +65,8 @@ def changed_by(
             return (("blob", repository, asked.get("digest", "")),)
         case "upload.post" if status == 201 and ("mount" in asked or "digest" in asked):  # noqa: PLR2004 - Created
             return (("blob", repository, asked.get("mount") or asked.get("digest", "")),)
+        case "api.delete" | "api.patch" | "api.post" | "api.put":
+            return tuple(("api", each) for each in _of_api(reference))
         case "blob.delete":
             return (("blob", repository, reference), ("gone", repository, reference))
     return ()
@@ -112,20 +118,29 @@ def needed_by(  # noqa: PLR0911 - a table
         The resources.
     """
     noun = name.partition(".")[0]
+    if noun == "api":
+        return (("api", _of_api(reference)[0]),)
     if name == "manifest.put":
         return tuple(_listed(repository, manifest or b""))
     if noun == "manifest":
-        return (("manifest", repository, reference),)
+        return (("manifest", repository, reference), ("api", repository.partition("/")[2]))
     if noun == "blob":
         return (("blob", repository, reference),)
     if noun in {"tags", "referrers"}:
-        return (("list", repository),)
+        return (("list", repository), ("api", repository.partition("/")[2]))
     if noun == "token":
         scopes = [value for key, value in query if key == "scope"]
         return tuple(("package", scope.split(":")[1]) for scope in scopes if scope.count(":") >= 2)  # noqa: PLR2004 - type, name, actions
     if name == "upload.post" and (source := dict(query).get("from")):
         return (("blob", source, dict(query).get("mount", "")),)
     return ()
+
+
+def _of_api(path: str) -> tuple[str, ...]:
+    """What a path of GitHub's API speaks of: a package by its name, and the list that it is in, or the path itself."""
+    listed, _, rest = path.partition("/packages/")
+    _, _, name = rest.partition("/")
+    return (unquote(name.partition("/")[0]), f"{listed}/packages") if name else (path,)
 
 
 def _listed(repository: str, manifest: bytes) -> Iterator[Resource]:

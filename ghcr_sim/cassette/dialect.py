@@ -102,7 +102,8 @@ class Dialect:
                 return self._address(value, request, session, digest)
         if "<" not in value:
             return value  # most have no placeholder, and a session's id takes time to draw
-        return _SESSION.sub(session or self._ids.uuid(), value)
+        value = _SESSION.sub(session or self._ids.uuid(), value)
+        return _STATE.sub(lambda _: self._ids.uuid(), value)
 
     def _address(self, value: str, request: Request, session: str, digest: str | None) -> str:
         """An address at this door."""

@@ -112,7 +112,7 @@ def _key(
 ) -> Key:
     name, repository, reference = what
     fields = list(headers)
-    asked = tuple(pair for pair in kept_query(query) if pair[0] not in UNMATCHED)
+    asked = tuple(pair for pair in kept_query(name, query) if pair[0] not in UNMATCHED)
     if name == "token.get":
         # One scope with two actions and two orders of scopes ask for the same.
         asked = tuple(sorted((key, _scope(value)) for key, value in asked))

@@ -167,6 +167,7 @@ class Rules(_Model):
         request_headers: Names of request header fields that were kept.
         response_headers: Names of response header fields that were kept.
         query: Keys of queries that were kept.
+        api_query: The same of GitHub's API.
         matched: What is compared of a request.
         matched_accept: Operations of which the media types of `Accept` are compared.
         matched_range: Operations of which `Range` is compared.
@@ -178,6 +179,7 @@ class Rules(_Model):
     request_headers: Words
     response_headers: Words
     query: Words
+    api_query: Words = ()
     matched: Words = ()
     matched_accept: Words = ()
     matched_range: Words = ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ghcr_sim.cassette.key import key_of_exchange
 from ghcr_sim.cassette.model import Exchange
 from ghcr_sim.cassette.past import unseen
-from ghcr_sim.cassette.redact import PLACEHOLDER
+from ghcr_sim.cassette.redact import PLACEHOLDER, sized
 from ghcr_sim.route import READS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ _RANKS = {"ping": 0, "landing": 0, "token": 1, "storage": 3, "upload": 5}
 """Noun → place among what has the same cause: the way in, then reading, then writing."""
 
 _READ, _DELETE, _PUT = 2, 4, 6
+_CHANGES = frozenset({"api.delete", "api.patch", "api.post", "api.put", "manifest.put"})
 _BAD, _NOT_FOUND = 400, 404
 _STEPS = {"upload.post": 0, "upload.patch": 1, "upload.get": 1, "upload.put": 2, "upload.delete": 3}
 _SESSION = re.compile(r"<session:\d+>")
@@ -135,7 +136,7 @@ def _deepest(
 def _rank(exchange: Exchange) -> int:
     """The place among what has the same cause."""
     noun, _, verb = exchange.operation.partition(".")
-    if exchange.operation == "manifest.put":
+    if exchange.operation in _CHANGES:
         return _PUT
     if verb == "delete" and noun in {"blob", "manifest"}:
         return _DELETE
@@ -201,4 +202,21 @@ def _renamed(
 
     after = tuple(sorted(numbers[place, each] for each in exchange.after if (place, each) in numbers))
     moved = exchange.model_copy(update={"id": numbers[place, exchange.id], "after": after})
-    return Exchange.model_validate_json(PLACEHOLDER.sub(name, moved.line()))
+    return _sized_as(exchange, Exchange.model_validate_json(PLACEHOLDER.sub(name, moved.line())))
+
+
+def _sized_as(before: Exchange, renamed: Exchange) -> Exchange:
+    """A renamed exchange whose text is as long as it says, if it was before: a number may have got another length."""
+    was, body = before.response.body, renamed.response.body
+    if was is None or body is None or was.text is None or body.text is None or was.text == body.text:
+        return renamed
+    if was.size != len(was.text.encode()):
+        return renamed  # an older version's, which says how long the token was
+    size = len(body.text.encode())
+    response = renamed.response.model_copy(
+        update={
+            "headers": sized(renamed.response.headers, size),
+            "body": body.model_copy(update={"size": size}),
+        }
+    )
+    return renamed.model_copy(update={"response": response})

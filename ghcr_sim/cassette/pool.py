@@ -31,6 +31,9 @@ NAME = "pool"
 """The directory's name, beside the cassettes."""
 
 _MARK = b'{"imageLayoutVersion":"1.0.0"}'
+_WRITTEN = ("index.json", "oci-layout", "part")
+"""What is written under a hidden name until all of it is there."""
+
 _REF = "org.opencontainers.image.ref.name"
 _LOCK_SECONDS = 30.0
 _IDS = Ids()
@@ -164,6 +167,10 @@ class Pool:
                 parse_digest(digest)
                 yield digest
 
+    def unfinished(self) -> list[Path]:
+        """What writers have left that were killed, and what those that are at it have open."""
+        return sorted(each for name in _WRITTEN for each in self.root.glob(f".{name}.*"))
+
     def remove(self, digest: str) -> None:
         """Forget some bytes, and the manifest that they are in `index.json`.
 
@@ -172,8 +179,8 @@ class Pool:
         """
         try:
             with self._lock():
-                self._unlist(digest)
                 self.path(digest).unlink(missing_ok=True)
+                self._unlist(digest)
         except OSError as error:
             raise CassetteError(
                 f"{digest} cannot be removed from the pool: {error.strerror or error}",

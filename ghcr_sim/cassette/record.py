@@ -23,7 +23,8 @@ from ghcr_sim.cassette.errors import CassetteError, SecretFound
 from ghcr_sim.cassette.key import auth_kind
 from ghcr_sim.cassette.model import Auth, Body, Exchange, Received, Sent
 from ghcr_sim.cassette.past import Named
-from ghcr_sim.cassette.redact import Redactor, kept_query
+from ghcr_sim.cassette.redact import Redactor, kept_query, sized
+from ghcr_sim.cassette.search import Search
 from ghcr_sim.cassette.taint import Taint, check
 from ghcr_sim.exchange import Relay, Response, Wire
 from ghcr_sim.oci.refusals import error_body
@@ -222,13 +223,15 @@ class Recorder:
             received: Body | None = body.note(self.keeper, asked, answer)
         else:
             received = self.keeper.small(operation, answer, body) if isinstance(body, bytes) else body
+        if operation.name.startswith("token.") and received is not None and received.text is not None:
+            kept = sized(kept, received.size)
         written = Exchange(
             id=asked.number,
             operation=operation.name,
             host=asked.place.host,
             repository=operation.repository,
             reference=reference,
-            query=kept_query(operation.query),
+            query=kept_query(operation.name, operation.query),
             auth=asked.auth,
             after=self._causes(asked),
             request=Sent(headers=asked.headers, body=self.keeper.sent(operation, sending, answer.status)),
@@ -287,12 +290,10 @@ class _Keeping:
 
     def __init__(self, pool: Pool, taint: Taint) -> None:
         self._pool = pool
-        self._taint = taint
         self._waiting: list[bytes] = []
         self._passed = self._kept = 0
         self._step: asyncio.Task[None] | None = None
-        self._before = b""
-        self._secret: str | None = None
+        self._search = Search(taint)
         self._known = taint.count
         self._error: OSError | None = None
         self._writer: PoolWriter | None = None
@@ -315,18 +316,15 @@ class _Keeping:
         try:
             if self._writer is None:
                 self._writer = self._pool.writer()
-            for piece in pieces if self._error is None else ():
-                self._look_through(piece)
-                self._writer.write(piece)
+            if self._error is None:
+                # For secrets that come later the whole is looked through again.
+                self._search.add(pieces)
+                for piece in pieces:
+                    self._writer.write(piece)
         except OSError as error:
             self._error = error
         finally:
             self._kept += sum(map(len, pieces))
-
-    def _look_through(self, piece: bytes) -> None:
-        """Look for the secrets that are known by now; for those that come later the whole is looked through again."""
-        self._secret = self._secret or self._taint.find_raw(piece, self._before)
-        self._before = self._taint.seam(piece, self._before)
 
     async def catch_up(self, behind: int = 0) -> None:
         """Wait until no more than so many bytes are still to be kept."""
@@ -345,7 +343,7 @@ class _Keeping:
         if self._error is not None:
             raise self._error
         assert self._writer is not None
-        return keeper.large(asked.place.operation, answer, self._writer, self._secret, self._known)
+        return keeper.large(asked.place.operation, answer, self._writer, self._search.found, self._known)
 
     def discard(self) -> None:
         """Forget what was not committed."""

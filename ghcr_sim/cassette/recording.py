@@ -83,8 +83,16 @@ class Recording:
         return [] if self._recorder is None else self._recorder.keeper.withheld
 
     def discard(self) -> None:
-        """Forget what was recorded; the old cassette stays."""
-        self._part.discard()
+        """Forget what was recorded, and each body that holds a secret which is known by now; the old cassette stays.
+
+        Raises:
+            CassetteError: A body with a secret cannot be removed from the pool.
+        """
+        try:
+            if self._recorder is not None:
+                self._recorder.keeper.late()
+        finally:
+            self._part.discard()
 
     def leave(self) -> Left | None:
         """End early: what was completed stays on disk as a part, for a later merge. Harmless to repeat.
@@ -112,7 +120,7 @@ class Recording:
         try:
             self._look_back()
         except Exception:
-            self._part.discard()
+            self.discard()
             raise
         self._part.close()
 

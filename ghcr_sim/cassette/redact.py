@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
+from ghcr_sim.cassette.allowed import API_QUERY, QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
 from ghcr_sim.oci import Refusal
 from ghcr_sim.route import parse
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.taint import Taint
 
-__all__ = ["PLACEHOLDER", "PLACEHOLDERS", "Redactor", "kept_query"]
+__all__ = ["PLACEHOLDER", "PLACEHOLDERS", "Redactor", "kept_query", "sized"]
 
 PLACEHOLDER = re.compile(r"<(session|token|state):(\d+)>")
 """A placeholder with a number."""
@@ -43,27 +43,40 @@ PLACEHOLDERS: dict[str, tuple[str, ...]] = {
     "<request-id>": ("x-github-request-id",),
     "<session>": ("docker-upload-uuid", "link", "location"),
     "<signature>": tuple(sorted(_SIGNATURES)),
-    "<state>": ("link", "location"),
+    "<state>": ("link", "location", "www-authenticate"),
     "<token>": tuple(sorted(_TOKENS)),
 }
 """Placeholder, without its number → the header fields, query keys and JSON fields in which it stands."""
+
+_API = "https://api.github.com"
 
 _HARMLESS = frozenset({"origin"})
 """Keys of a query that are dropped, and no secret: crane says which registry it mounts from."""
 
 _CREDENTIAL = re.compile("(?i)auth|credential|key|password|secret|signature|token")
-"""The name of a header field whose value is a secret."""
+"""The name of a request's field whose value is a secret."""
+
+_GIVEN = re.compile("(?:^|-)(?:api-?key|authorization|credential|password|secret|signature|token)s?$")
+"""That of an answer's field, which more often speaks of one: GitHub says the scopes of a token and when it ends."""
+
+_REALM = re.compile(r'(?i:realm)="([^"]*://[^"]*)"')
 
 _WORD = re.compile("[A-Za-z-]{0,15}")
 
 _LONG = 16
-_SECRET_KEY = re.compile("(?i)^sig$|signature|hmac|token|secret|password|credential|^_state$")
+_SECRET_KEY = re.compile("(?i)^sig$|api.?key|signature|hmac|token|secret|password|credential|^_state$")
 """A key of a query whose value is a secret; that of another one is taken for one if it is long and no media type."""
 
 
-def kept_query(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The pairs of a query that may be written, sorted."""
-    return tuple(sorted((key, value) for key, value in pairs if key in QUERY))
+def kept_query(operation: str, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The pairs of an operation's query that may be written, sorted."""
+    allowed = API_QUERY if operation.startswith("api.") else QUERY
+    return tuple(sorted((key, value) for key, value in pairs if key in allowed))
+
+
+def sized(headers: Iterable[tuple[str, str]], size: int) -> tuple[tuple[str, str], ...]:
+    """An answer's fields with the length of what is written down: that of a token is chance, and nobody's business."""
+    return tuple((name, str(size) if name.lower() == "content-length" else value) for name, value in headers)
 
 
 class Redactor:
@@ -154,6 +167,8 @@ class Redactor:
             lower = name.lower()
             if lower == "set-cookie":
                 self._taint.add("a cookie", value.partition(";")[0].partition("=")[2])
+            elif lower not in RESPONSE_HEADERS and _GIVEN.search(lower):
+                self._learn_credential(name, value.strip())
             elif lower in RESPONSE_HEADERS:
                 kept.append((name, self._value(lower, value)))
         return tuple(kept)
@@ -169,6 +184,8 @@ class Redactor:
                 return self.url(value)
             case "link":
                 return re.sub(r"<([^<>]*)>", lambda found: f"<{self.url(found[1])}>", value)
+            case "www-authenticate":
+                return _REALM.sub(lambda found: f'realm="{self.url(found[1])}"', value)
         return value
 
     def url(self, url: str) -> str:
@@ -187,15 +204,15 @@ class Redactor:
         if name == "storage.get" and query:
             self._learn_query(query)
             return f"{origin}{path}?<signature>"
-        return origin + path + self._kept(query)
+        return origin + path + self._kept(query, API_QUERY if origin == _API else QUERY)
 
-    def _kept(self, query: str) -> str:
+    def _kept(self, query: str, allowed: frozenset[str]) -> str:
         """A query with its allowed keys as they are, and a placeholder for the value of all others."""
         self._learn_query(query)
         kept = []
         for pair in filter(None, query.split("&")):
             key, _, value = pair.partition("=")
-            if key in QUERY:
+            if key in allowed:
                 kept.append(pair)
             else:
                 kept.append(f"{key}={self.number('state', value)}")

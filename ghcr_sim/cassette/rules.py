@@ -5,7 +5,7 @@ It decides nothing. Source: `reference/record-replay.md` sections 5.1 to 5.3.
 
 from __future__ import annotations
 
-from ghcr_sim.cassette.allowed import QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
+from ghcr_sim.cassette.allowed import API_QUERY, QUERY, REQUEST_HEADERS, RESPONSE_HEADERS
 from ghcr_sim.cassette.key import BY_ACCEPT, BY_RANGE, UNMATCHED, Key
 from ghcr_sim.cassette.model import Rules
 from ghcr_sim.cassette.redact import PLACEHOLDERS
@@ -17,6 +17,7 @@ RULES = Rules(
     request_headers=tuple(sorted(REQUEST_HEADERS)),
     response_headers=tuple(sorted(RESPONSE_HEADERS)),
     query=tuple(sorted(QUERY)),
+    api_query=tuple(sorted(API_QUERY)),
     matched=Key._fields,
     matched_accept=tuple(sorted(BY_ACCEPT)),
     matched_range=tuple(sorted(BY_RANGE)),

@@ -28,7 +28,9 @@ __all__ = ["Shelf", "is_write", "may_push"]
 
 
 def is_write(operation: str) -> bool:
-    """Whether an operation changes what later ones see; the status of an upload does not."""
+    """Whether an operation changes what later ones see, GitHub's API included; the status of an upload does not."""
+    if operation.startswith("api."):
+        return operation not in {"api.get", "api.head"}
     return operation in WRITES and operation != "upload.get"
 
 

@@ -82,15 +82,22 @@ def format_all(paths: Iterable[Path], *, check: bool) -> int:
 
 
 def collect(directory: Path, *, dry_run: bool) -> int:
-    """Delete bodies that nobody needs."""
+    """Delete bodies that nobody needs, and what killed recorders were writing."""
     pool, digests = unneeded(directory)
     freed = 0
+    # No recorder is alive here, or `unneeded` had said so.
+    unfinished = pool.unfinished()
+    for each in unfinished:
+        freed += each.stat().st_size
+        if not dry_run:
+            each.unlink(missing_ok=True)
+        click.echo(f"{'would delete' if dry_run else 'deleted'} {each}: a killed recorder was writing it")
     for digest in digests:
         freed += pool.path(digest).stat().st_size
         if not dry_run:
             pool.remove(digest)
         click.echo(f"{'would delete' if dry_run else 'deleted'} {digest}")
-    click.echo(f"{len(digests)} bodies, {freed} bytes")
+    click.echo(f"{len(digests) + len(unfinished)} bodies, {freed} bytes")
     return 0
 
 
@@ -98,6 +105,10 @@ def merge(path: Path) -> int:
     """Make a cassette of left parts, and say which they were."""
     cassette, left = asyncio.run(merge_parts(path))
     click.echo(f"{path}: {len(cassette.exchanges)} exchanges, replayed twice; merged: {told_of(left)}")
+    click.echo(
+        "The secrets that those recorders knew are forgotten: what they left was searched for what looks like one "
+        "only. Look through it before you share it."
+    )
     return 0
 
 

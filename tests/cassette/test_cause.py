@@ -13,6 +13,8 @@ from ghcr_sim.cassette.cause import changed_by, follows, needed_by, referenced
 
 SHA, OTHER = digest(b"one"), digest(b"other")
 
+API = "/user/packages/container"
+
 CHANGES = {
     "a tag": (("manifest.put", "a/b", "v1", ()), {"status": 201, "digest": SHA}, {"v1", SHA}),
     "a digest": (("manifest.put", "a/b", SHA, ()), {"status": 201, "digest": SHA}, {SHA}),
@@ -24,6 +26,7 @@ CHANGES = {
     "a session": (("upload.post", "a/b", "", ()), {"status": 202}, set()),
     "a mount that opens a session": (("upload.post", "a/b", "", (("mount", SHA),)), {"status": 202}, set()),
     "a chunk": (("upload.patch", "a/b", "session", ()), {"status": 202}, set()),
+    "a version, by the API": (("api.delete", "", f"{API}/c%2Fd/versions/1", ()), {"status": 204}, set()),
     "a refusal": (("manifest.put", "a/b", "v1", ()), {"status": 400, "digest": SHA}, set()),
     "a read": (("manifest.get", "a/b", "v1", ()), {"status": 200}, set()),
 }
@@ -34,17 +37,21 @@ def test_changes(what, how, changed) -> None:
     """What succeeds changes what it names, in its repository; nothing else changes anything."""
     found = changed_by(*what, **how)
     assert {each[2] for each in found if len(each) == 3} == changed
-    assert {each[1] for each in found} <= {"a/b"}
+    assert {each[1] for each in found if each[0] != "api"} <= {"a/b"}
+    assert ({("api", "c/d"), ("api", "/user/packages")} == set(found)) == (what[0] == "api.delete")
     if what[0].startswith("manifest.") and changed:
         assert {("list", "a/b"), ("package", "a/b")} <= set(found)
 
 
 NEEDS = {
-    "a manifest": (("manifest.get", "a/b", "v1", ()), {("manifest", "a/b", "v1")}),
-    "a look at one": (("manifest.head", "a/b", SHA, ()), {("manifest", "a/b", SHA)}),
+    "a manifest": (("manifest.get", "a/b", "v1", ()), {("manifest", "a/b", "v1"), ("api", "b")}),
+    "a look at one": (("manifest.head", "a/b", SHA, ()), {("manifest", "a/b", SHA), ("api", "b")}),
     "a blob": (("blob.get", "a/b", SHA, ()), {("blob", "a/b", SHA)}),
-    "tags": (("tags.list", "a/b", "", ()), {("list", "a/b")}),
-    "referrers": (("referrers.list", "a/b", SHA, ()), {("list", "a/b")}),
+    "tags": (("tags.list", "a/b/c", "", ()), {("list", "a/b/c"), ("api", "b/c")}),
+    "referrers": (("referrers.list", "a/b", SHA, ()), {("list", "a/b"), ("api", "b")}),
+    "versions": (("api.get", "", f"{API}/c%2Fd/versions", (("page", "1"),)), {("api", "c/d")}),
+    "packages": (("api.get", "", "/user/packages", ()), {("api", "/user/packages")}),
+    "a restoration": (("api.post", "", f"{API}/c%2Fd/restore", ()), {("api", "c/d")}),
     "a token": (
         ("token.get", "", "", (("scope", "repository:a/b:pull"), ("scope", "odd"))),
         {("package", "a/b")},

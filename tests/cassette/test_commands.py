@@ -20,6 +20,7 @@ from ghcr_sim.cassette.recording import Recording
 from ghcr_sim.cli import cli, main
 from ghcr_sim.commands import record as record_command
 from ghcr_sim.commands import replay as replay_command
+from ghcr_sim.commands.cassettes import collect
 
 
 def typed(*words):
@@ -138,14 +139,32 @@ def test_gc(some, tmp_path) -> None:
     assert list(some.pool.digests()) == [digest(b"data")]
 
 
+def test_gc_deletes_what_a_killed_recorder_was_writing(some, tmp_path) -> None:
+    """A body that nobody finishes is told and deleted; while a recorder lives, nothing is."""
+    begun = recording(tmp_path / "b.jsonl")
+    left = some.pool.writer()
+    left.write(b"half of")
+    left._file.close()
+    with pytest.raises(CassetteError, match="a recorder is still at it"):
+        collect(tmp_path, dry_run=False)
+    begun.discard()
+    status, said = typed("cassette", "gc", "--dry-run", tmp_path)
+    assert (status, f"would delete {left.path}: a killed recorder was writing it" in said) == (0, True)
+    assert left.path.exists()
+    assert typed("cassette", "gc", tmp_path)[1].endswith("2 bodies, 8 bytes\n")
+    assert not left.path.exists()
+
+
 def test_merge(tmp_path) -> None:
-    """What a killed recorder has left becomes a cassette."""
+    """What a killed recorder has left becomes a cassette; it is said that its secrets could not be looked for."""
     begun = recording(tmp_path / "a.jsonl")
     begun._part.append(exchange())
     begun._part.close()
     status, said = typed("cassette", "merge", tmp_path / "a.jsonl")
     merged = f"merged: {begun._part.path} (1 exchanges, from 2026-09-21T14:13:20Z)"
-    assert (status, said) == (0, f"{tmp_path / 'a.jsonl'}: 1 exchanges, replayed twice; {merged}\n")
+    first, rest = said.split("\n", 1)
+    assert (status, first) == (0, f"{tmp_path / 'a.jsonl'}: 1 exchanges, replayed twice; {merged}")
+    assert rest.startswith("The secrets that those recorders knew are forgotten")
     assert len(load(tmp_path / "a.jsonl").exchanges) == 1
 
 

@@ -36,6 +36,11 @@ FIELDS = {
         'Bearer realm="https://ghcr.io/token",service="ghcr.io"',
         f'Bearer realm="http://{HERE}/token",service="ghcr.io"',
     ),
+    "a realm with a key": (
+        "www-authenticate",
+        'realm="https://h/t?key=<state:1>"',
+        f'realm="http://{HERE}/token"',
+    ),
     "storage": ("Location", SIGNED, rf"http://localhost:5000/ghcr1/blobs/{SHA}\?sig=[\w%]+"),
     "anything else": ("ETag", '"x"', '"x"'),
 }
@@ -48,6 +53,14 @@ def test_fields(name, kept, said) -> None:
     ((spelled, value),) = dialect.headers(exchange(got_headers=((name, kept),)), REQUEST, session="mine")
     assert spelled == name
     assert re.fullmatch(said, value), value
+
+
+def test_a_faithful_realm_has_no_placeholder() -> None:
+    """At a proxy the realm is the real one: what was dropped of it is something of its kind."""
+    kept = 'Bearer realm="https://h/token?key=<state:1>"'
+    dialect = Dialect(header(), Clock(NOON), Ids(1), faithful=True)
+    ((_, value),) = dialect.headers(exchange(got_headers=(("WWW-Authenticate", kept),)), REQUEST)
+    assert re.fullmatch(r'Bearer realm="https://h/token\?key=[0-9a-f-]+"', value)
 
 
 def test_fields_may_be_replaced_left_out_and_added() -> None:

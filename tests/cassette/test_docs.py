@@ -6,10 +6,15 @@ import re
 import shlex
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import ghcr_fixtures
 import pytest
+from cassette.making import recording
+
+from ghcr_sim.cassette.parts import merging
+from ghcr_sim.cassette.pool import Pool
 
 PAGE = Path(__file__).parents[2] / "docs" / "cassettes.md"
 SCRIPT = Path(__file__).parents[2] / "fixtures" / "make_cassettes.py"
@@ -56,6 +61,25 @@ def test_what_comes_along() -> None:
     installed = [Path(name).name for name in ghcr_fixtures.names() if name.endswith(".jsonl")]
     assert installed
     assert not [name for name in installed if name not in text]
+
+
+def test_git_ignores_what_is_hidden(tmp_path: Path) -> None:
+    """The lines for .gitignore match all that recorders write beside cassettes, and no cassette, body or index."""
+    target, pool = tmp_path / "a.jsonl", Pool.beside(tmp_path / "a.jsonl")
+    begun = recording(target)
+    writer = pool.writer()
+    pool.list_manifest({"digest": "sha256:0"}, "a")
+    with merging(target):
+        hidden = {each.relative_to(tmp_path).as_posix() for each in tmp_path.rglob(".*")}
+    hidden |= {f".a.jsonl.{begun._part.path.stem}.new", ".a.jsonl.rehearsal", "pool/.index.json.x"}
+    begun.discard()
+    writer.discard()
+    (lines,) = blocks("gitignore")
+    assert len(hidden) == 8
+    for name in (*hidden, "a.jsonl", "pool/index.json", "pool/oci-layout", "pool/blobs/sha256/0"):
+        folder, _, last = f"/{name}".rpartition("/")
+        found = [each for each in lines.split() if fnmatch(last, each.removeprefix(f"**{folder}/"))]
+        assert bool(found) == (name in hidden), name
 
 
 @pytest.mark.parametrize(

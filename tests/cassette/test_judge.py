@@ -386,10 +386,45 @@ def test_nothing_in_a_line_leads_the_token_elsewhere(tmp_path, monkeypatch, upst
     assert not upstream_asked.asked
 
 
+ANONYMOUS = {
+    "no login": [exchange()],
+    "a token for everybody": [
+        exchange(1, "token.get", got=text('{"token":"<token:1>"}')),
+        exchange(2, auth="bearer"),
+    ],
+}
+
+
+@pytest.mark.parametrize("exchanges", ANONYMOUS.values(), ids=ANONYMOUS)
+def test_what_was_recorded_without_a_login_is_asked_without(tmp_path, monkeypatch, exchanges) -> None:
+    """No token is wanted, and no login of ours is sent."""
+    said = answer(200, b'{"token":"public"}', {"content-type": "application/json"})
+    upstream_asked = Live([said, answer(200)] if len(exchanges) > 1 else [answer(200)])
+    monkeypatch.setattr(live, "Upstream", lambda: upstream_asked)
+    monkeypatch.delenv(live.TOKEN, raising=False)
+    found = asyncio.run(live.judge_live(cassette(tmp_path / "a.jsonl", *exchanges)))
+    assert len(found) == len(upstream_asked.asked) == len(exchanges)
+    sent = [headers.get("authorization") for _, _, headers, _ in upstream_asked.asked]
+    assert sent == [None, "Bearer public"][: len(exchanges)]
+
+
+def test_nothing_is_deleted_by_the_api_of_a_real_registry(tmp_path, monkeypatch) -> None:
+    """Reads only means reads only: what deletes a package is not asked."""
+    upstream_asked = Live([])
+    monkeypatch.setattr(live, "Upstream", lambda: upstream_asked)
+    monkeypatch.setenv(live.TOKEN, "hunter2hunter2")
+    deletion = exchange(
+        1, "api.delete", 204, host="api", reference="/user/packages/container/b", auth="bearer"
+    )
+    found = asyncio.run(live.judge_live(cassette(tmp_path / "a.jsonl", deletion)))
+    assert [each.verdict for each in found] == ["not asked"]
+    assert not upstream_asked.asked
+
+
 def test_a_real_registry_that_does_not_answer(tmp_path, monkeypatch) -> None:
-    """The error names the cassette; without a token nobody is asked."""
+    """The error names the cassette; without a token nobody is asked whom somebody had logged in to."""
     monkeypatch.setattr(live, "Upstream", lambda: Live([UpstreamError("ghcr.io does not answer")]))
-    made = cassette(tmp_path / "a.jsonl", exchange())
+    made = cassette(tmp_path / "a.jsonl", exchange(auth="basic"))
     monkeypatch.delenv(live.TOKEN, raising=False)
     with pytest.raises(CassetteError, match=f"set {live.TOKEN}"):
         asyncio.run(live.judge_live(made))

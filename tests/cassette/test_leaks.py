@@ -178,7 +178,7 @@ PLANTED = {
     "a link": (TARGET, answer(200, b"", {"link": f'</v2/a/b/tags/list?last={PAT}>; rel="next"'}), {}),
     "a realm": (
         TARGET,
-        answer(401, b"", {"www-authenticate": 'Bearer realm="https://me:' + f'{OPAQUE}@ghcr.io/token"'}),
+        answer(401, b"", {"www-authenticate": f'Bearer realm="https://ghcr.io/{PAT}/token"'}),
         {},
     ),
 }
@@ -210,6 +210,30 @@ def test_a_secret_in_content_withholds_it(tmp_path, kind, secret) -> None:
     assert len(begun.withheld) == 1
     assert secret not in begun.withheld[0]
     search(tmp_path, PAT, OPAQUE)
+
+
+@pytest.mark.parametrize("end", ["a secret", "a full disk", "who gives up"])
+def test_a_recording_that_comes_to_nothing_leaves_no_secret_in_the_pool(tmp_path, end) -> None:
+    """What was pooled before anybody knew that it holds a secret is removed, however the recording ends."""
+    begun = recording(tmp_path / "a.jsonl")
+    manifest = json.dumps({"annotations": {"key": OPAQUE}}).encode()
+    stub = Stub([answer(200, manifest), answer(404, OPAQUE.encode() if end == "a secret" else b"{}")])
+    recorder = begun.recorder(stub, ReverseDoor(UPSTREAM))
+
+    async def work():
+        await run(recorder, ("GET", "/v2/a/b/manifests/v1", b"", {}))
+        if end == "a full disk":
+            recorder.failure = CassetteError("nothing more can be written there")
+        await run(recorder, ("GET", TARGET, b"", {"authorization": f"Bearer {OPAQUE}"}))
+        if end == "who gives up":
+            begun.discard()
+        else:
+            with pytest.raises(CassetteError):
+                await begun.finish()
+
+    asyncio.run(work())
+    assert not list(tmp_path.glob(".a.jsonl.*"))
+    search(tmp_path, OPAQUE)
 
 
 def test_a_variables_secret_is_looked_for_everywhere(tmp_path) -> None:

@@ -184,6 +184,18 @@ def test_the_same_question_keeps_its_turns() -> None:
     assert [each.response.body.text for each in found] == ["first", "second", "third"]
 
 
+@pytest.mark.parametrize(
+    ("more", "size"), [(0, 21), (15, 37)], ids=["as it is written", "of an older version"]
+)
+def test_a_text_is_as_long_as_it_says_under_its_new_number(more, size) -> None:
+    """Of many tokens, which has two digits is chance; an older version's length, the token's own, stays."""
+    said = Body(size=22 + more, text='{"token":"<token:12>"}')
+    fields = (("content-length", str(22 + more)),)
+    (made,) = ordered([[exchange(1, "token.get", got=said, got_headers=fields)]])
+    assert made.response.body == Body(size=size, text='{"token":"<token:1>"}')
+    assert made.response.headers == (("content-length", str(size)),)
+
+
 def test_a_cause_that_was_not_recorded_is_dropped() -> None:
     """A killed recorder's part may lack a cause: what depends on it depends on nothing."""
     assert (

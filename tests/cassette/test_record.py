@@ -19,16 +19,19 @@ from cassette.making import (
     PAT,
     UPSTREAM,
     Answered,
+    Stub,
     answer,
     ask,
     asked,
     basic,
+    cassette,
     digest,
     image,
     stage,
 )
 
-from ghcr_sim.cassette import CassetteError, SecretFound, load
+from ghcr_sim.cassette import CassetteError, Replay, SecretFound, load
+from ghcr_sim.cassette.addresses import ForwardDoor
 from ghcr_sim.cassette.bodies import SMALL
 from ghcr_sim.cassette.model import Body
 from ghcr_sim.cassette.taint import Taint
@@ -350,6 +353,31 @@ def test_an_exchange_knows_the_writes_that_were_over_before_it_began(tmp_path) -
     assert (early.after, late.after, elsewhere.after) == ((), (put.id,), ())
 
 
+def test_the_api_is_recorded_with_what_it_is_asked_and_changes(tmp_path) -> None:
+    """The keys of a query are kept; what is read after a deletion, of the API or the registry, is after it."""
+    page = '<https://api.github.com/user/packages/container/b/versions?state=deleted&page=2>; rel="next"'
+    stub = Stub([answer(200, b"[]"), answer(204), answer(200, b"[]", {"link": page}), answer(404, b"{}")])
+    made = stage(tmp_path / "a.jsonl", stub, ForwardDoor(UPSTREAM, frozenset()))
+    versions = "/user/packages/container/b/versions"
+
+    async def work():
+        for method, target, host in (
+            ("GET", f"{versions}?state=deleted&secret=none", "api.github.com"),
+            ("DELETE", f"{versions}/1", "api.github.com"),
+            ("GET", f"{versions}?state=deleted", "api.github.com"),
+            ("GET", "/v2/a/b/manifests/v1", "ghcr.io"),
+        ):
+            await ask(made.recorder, method, target, b"", {}, host, "https")
+
+    asyncio.run(work())
+    written = made.written()
+    assert [each.query for each in written] == [(("state", "deleted"),), (), (("state", "deleted"),), ()]
+    assert [each.after for each in written] == [(), (), (2,), (2,)]
+    assert ("link", page) in written[2].response.headers
+    replay = Replay(cassette(tmp_path / "b.jsonl", *written))
+    assert [each.id for each in replay.close().unused_writes] == [2]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_bearer_is_known_by_what_it_was_fetched_for(tmp_path, method) -> None:
     """The scopes of a token that was fetched here stand with each exchange that used it; the token nowhere."""
@@ -392,10 +420,13 @@ def test_a_line_with_a_secret_ends_the_recording(tmp_path) -> None:
 
 @pytest.mark.parametrize("size", [0, SMALL], ids=["a small body", "a large body"])
 @pytest.mark.parametrize("cut", [0, 9, 3], ids=["in a piece", "across two pieces", "across many pieces"])
-def test_a_body_with_a_secret_is_withheld(tmp_path, size, cut, caplog) -> None:
+@pytest.mark.parametrize(
+    "secret", ["hunter2hunter2", "aHVudGVyMmh1bnRlcjI=", PAT], ids=["raw", "in base64", "by its shape"]
+)
+def test_a_body_with_a_secret_is_withheld(tmp_path, size, cut, secret, caplog) -> None:
     """Bytes that a digest names are not edited: the client has them, the pool has not; the line says why."""
     filling = b"." * size
-    data = filling + b"token hunter2hunter2 in a layer"
+    data = filling + f"token {secret} in a layer".encode()
     ends = range(len(filling) + cut, len(data), cut if cut < 9 else len(data)) if cut else ()
     pieces = [data[start:stop] for start, stop in pairwise((0, *ends, len(data)))]
     made = stage(tmp_path / "a.jsonl", Answered(200, (), pieces, len(data)))
@@ -478,6 +509,24 @@ def test_a_long_list_in_a_coding_is_withheld(tmp_path) -> None:
     assert list(made.pool.digests()) == []
 
 
+def test_a_tokens_length_is_not_written_down(tmp_path) -> None:
+    """Tokens of any length give one line, whose size is that of its text; a replay says the length of what it sends."""
+    lines = []
+    for name, token in (("a", "opaque" * 3), ("b", "opaque" * 40)):
+        said = json.dumps({"token": token}).encode()
+        made = stage(tmp_path / f"{name}.jsonl", answer(200, said))
+        got = asked(made.recorder, "GET", "/token?scope=repository:a/b:pull")
+        assert (got.body, got.headers["content-length"]) == (said, str(len(said)))
+        lines.append(made.written()[0])
+    assert lines[0] == lines[1]
+    body = lines[0].response.body
+    assert (body.size, body.text) == (len(body.text), '{"token": "<token:1>"}')
+    assert dict(lines[0].response.headers)["content-length"] == str(body.size)
+    replay = Replay(cassette(tmp_path / "c.jsonl", lines[0]))
+    replayed = asked(replay, "GET", "/token?scope=repository:a/b:pull")
+    assert replayed.headers["content-length"] == str(len(replayed.body)) != str(body.size)
+
+
 def test_a_token_that_is_no_text_is_withheld(tmp_path) -> None:
     """What a realm says in letters that nobody knows may be a token, and would not come out as it was."""
     made = stage(tmp_path / "a.jsonl", answer(200, b'{"token":"\xff\xfe"}'))
@@ -503,7 +552,7 @@ def test_a_chunked_token_is_never_kept(tmp_path, size) -> None:
 
 def test_a_secret_that_comes_later_withholds_what_was_kept(tmp_path) -> None:
     """What went into the pool before its secret was known is found when the recording ends, small or large."""
-    small, large = b"layer with hunter2hunter2", b"." * SMALL + b"hunter2hunter2"
+    small, large = b"layer with hunter2hunter2", b"." * SMALL + b"aHVudGVyMmh1bnRlcjI="
     made = stage(
         tmp_path / "a.jsonl", [Answered(200, (), [each], len(each)) for each in (small, large, b"harmless")]
     )

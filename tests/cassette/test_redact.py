@@ -67,6 +67,40 @@ def test_a_field_that_speaks_of_a_credential_is_remembered(redactor, taint, name
     assert taint.find(b'{"errors":"planted-42 is wrong"}') == found
 
 
+GIVEN = {
+    "a token of storage": ("X-Amz-Security-Token", "planted-42", "the X-Amz-Security-Token header"),
+    "a login": ("Authorization", "Bearer planted-42", "the Authorization header"),
+    "the scopes of a token": ("X-OAuth-Scopes", "planted-42", None),
+    "the end of a token": ("GitHub-Authentication-Token-Expiration", "planted-42", None),
+    "a key of a cache": ("Surrogate-Key", "planted-42", None),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "found"), GIVEN.values(), ids=GIVEN)
+def test_a_credential_that_an_answer_gives_is_remembered(redactor, taint, name, value, found) -> None:
+    """What is one by its name, and not what only speaks of one."""
+    assert redactor.response_headers([(name, value)]) == ()
+    assert taint.find(b"planted-42") == found
+
+
+REALMS = {
+    "GHCR's": ('Bearer realm="https://ghcr.io/token",service="ghcr.io"',) * 2,
+    "with a key": (
+        'Bearer realm="http://h/token?service=x&api_key=planted-42",service="x"',
+        'Bearer realm="http://h/token?service=x&api_key=<state:1>",service="x"',
+    ),
+    "with a login": ('Bearer realm="http://me:planted-42@h/token"', 'Bearer realm="http://h/token"'),
+    "a name": ('Basic realm="Who are you? me@here"',) * 2,
+}
+
+
+@pytest.mark.parametrize(("said", "kept"), REALMS.values(), ids=REALMS)
+def test_a_realm_is_an_address_as_others_are(redactor, taint, said, kept) -> None:
+    """Its query's unknown keys have placeholders, its login is dropped, and both are remembered."""
+    assert redactor.response_headers([("Www-Authenticate", said)]) == (("Www-Authenticate", kept),)
+    assert (taint.find(b"planted-42") is not None) == (said != kept)
+
+
 def test_order_and_spelling_of_an_answer_are_kept(redactor, taint) -> None:
     """What is listed stays as it was, ids and dates as placeholders; cookies are remembered and dropped."""
     kept = redactor.response_headers(
@@ -129,6 +163,11 @@ URLS = {
     "a login": ("https://me:hunter%32hunter2@ghcr.io/v2/", "https://ghcr.io/v2/"),
     "a bad port": ("https://ghcr.io:port/v2/", "https://ghcr.io:port/v2/"),
     "a next page": ("/v2/a/b/tags/list?n=2&last=v1", "/v2/a/b/tags/list?n=2&last=v1"),
+    "a next page of the API": (
+        "https://api.github.com/user/packages?package_type=container&state=deleted&page=2",
+        "https://api.github.com/user/packages?package_type=container&state=deleted&page=2",
+    ),
+    "a state of somebody else": ("https://x/login?state=opaque", "https://x/login?state=<state:1>"),
     "a page of storage without a query": (f"https://x/ghcr1/blobs/{SHA}", f"https://x/ghcr1/blobs/{SHA}"),
 }
 
@@ -244,7 +283,6 @@ def test_a_form_for_a_token_is_remembered(redactor, taint) -> None:
 
 def test_a_query_keeps_what_the_protocol_knows() -> None:
     """Keys of the protocol, sorted; everything else goes."""
-    assert kept_query([("n", "2"), ("sig", "x"), ("last", "a"), ("_state", "y")]) == (
-        ("last", "a"),
-        ("n", "2"),
-    )
+    query = [("n", "2"), ("sig", "x"), ("last", "a"), ("_state", "y"), ("state", "deleted"), ("page", "1")]
+    assert kept_query("tags.list", query) == (("last", "a"), ("n", "2"), ("page", "1"))
+    assert kept_query("api.get", query) == (("page", "1"), ("state", "deleted"))

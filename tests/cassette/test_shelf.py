@@ -81,6 +81,8 @@ def test_unused_ones_are_told_apart() -> None:
     assert is_write("upload.put")
     assert not is_write("upload.get")
     assert not is_write("blob.get")
+    assert is_write("api.delete")
+    assert not is_write("api.get")
 
 
 def end(number, session, name, status=201):
