@@ -18,6 +18,7 @@ from ghcr_sim.oci.media import (
     INDEXES,
     MANIFESTS,
     OCI_INDEX,
+    OCI_LAYER_GZIP,
     OCI_MANIFEST,
 )
 
@@ -127,6 +128,22 @@ def test_an_index_needs_its_manifests(oci: Fake, media_type: str) -> None:
     assert answer.refusal == (400, "MANIFEST_BLOB_UNKNOWN")
     assert answer.json()["errors"][0]["detail"] == digest_of(child)
     assert oci.push(B, "v2", document, media_type).status == 201
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_INDEX])
+def test_an_index_may_list_blobs(oci: Fake, media_type: str) -> None:
+    """A build cache is an index of layers, which are blobs: it is taken when they are there, not before."""
+    cache = [
+        descriptor(b"layer", OCI_LAYER_GZIP),
+        descriptor(b"{}", "application/vnd.buildkit.cacheconfig.v0"),
+    ]
+    document = {"schemaVersion": 2, "manifests": cache}
+    oci.push_blob(A, b"layer")
+    answer = oci.push(A, "cache", document, media_type)
+    assert answer.refusal == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert [each["detail"] for each in answer.json()["errors"]] == [digest_of(b"{}")]
+    oci.push_blob(A, b"{}")
+    assert oci.push(A, "cache", document, media_type).status == 201
 
 
 @pytest.mark.parametrize(
