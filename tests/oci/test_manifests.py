@@ -50,6 +50,19 @@ def test_a_manifest_comes_back_as_it_was_pushed(oci: Fake, by: str, algorithm: s
         assert oci.tags(A) == ["other"]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("{}", 304), ("*", 304), ('W/{}, "b"', 304), ('"a", {}', 304), ('"a"', 200), ("", 200)],
+)
+def test_who_has_a_manifest_need_not_fetch_it(oci: Fake, method: str, condition: str, status: int) -> None:
+    """`If-None-Match` with its etag is 304, which names it and has no body."""
+    etag = f'"{oci.push_image(A, "v1")}"'
+    answer = oci(method, f"/v2/{A}/manifests/v1", headers={"if-none-match": condition.format(etag)})
+    assert (answer.status, answer.headers["etag"]) == (status, etag)
+    assert bool(answer.body) == (status == 200 and method == "GET")
+
+
 @pytest.mark.parametrize("media_type", [*sorted(MANIFESTS), *sorted(INDEXES)])
 def test_images_and_indexes_of_docker_and_oci(oci: Fake, media_type: str) -> None:
     """All four kinds of manifests are taken, and served as what they were pushed as."""
