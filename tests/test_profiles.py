@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
+from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import ProfileError
+from ghcr_sim.exchange import BytesBody, Request
 from ghcr_sim.profiles import Answer, load_profile, profile_names
 from ghcr_sim.profiles import load as loading
 
@@ -113,10 +116,10 @@ def test_a_profile_that_is_loaded_is_taken_as_it_is() -> None:
 
 def test_single_switches_can_be_changed() -> None:
     """Two underscores are the dot, and everything else stays."""
-    changed = load_profile("ghcr", limits__enforce=True, storage__shards=["one"])
+    changed = load_profile("ghcr", limits__enforce=True, storage__shards=["ghcr1"])
 
     assert changed.limits.enforce
-    assert changed.storage.shards == ("one",)
+    assert changed.storage.shards == ("ghcr1",)
     assert changed.uploads == load_profile("ghcr").uploads
     assert not load_profile("ghcr").limits.enforce
 
@@ -199,3 +202,45 @@ def test_a_change_of_what_does_not_exist(changes: dict[str, object]) -> None:
 def test_a_change_to_what_does_not_fit(changes: dict[str, object], field: str) -> None:
     """It is refused by the field's name."""
     assert refusal("ghcr", **changes).startswith(f"profile ghcr: {field}: ")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("uploads.location", "/v2/{repo}/blobs/upload/{id}"),
+        ("uploads.location", "/v2/{repository}/up/{id}"),
+        ("uploads.location", "/v2/{repository}/blobs/uploads/{id"),
+        ("manifests.accept_message", "no {type}"),
+        ("limits.message", "{oops}"),
+        ("storage.shards", ()),
+        ("storage.shards", ("ghcr1", "foo")),
+        ("storage.bearer_status", 99),
+        ("uploads.broken_status", 700),
+        ("refusals.no_token", (200, "X", "y")),
+        ("ping.placeholder_scope", 'a"b\r\nx: y'),
+    ],
+)
+def test_a_value_that_no_request_could_use_is_named(field: str, value: object) -> None:
+    """It is told when the profile is loaded, not by a 500 when a request comes."""
+    assert f"profile ghcr: {field}: " in refusal("ghcr", **{field.replace(".", "__"): value})
+
+
+def test_a_refusal_may_have_a_code_of_its_own() -> None:
+    """Registries have made up codes; status and text are the profile's."""
+    profile = load_profile("ghcr", refusals__no_token=(418, "TEAPOT", "no coffee"))
+    answer = asyncio.run(Simulator(profile)(Request("GET", "/v2/", {}), BytesBody()))
+    assert (answer.status, b"TEAPOT" in answer.body) == (418, True)
+
+
+def test_a_file_is_what_it_says_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was written again, and the same relative path elsewhere, are other profiles."""
+    path = written(tmp_path, ("page = 100", "page = 7"))
+    monkeypatch.chdir(tmp_path)
+    assert [load_profile(name).tags.page for name in (path, "mine.toml")] == [7, 7]
+    assert load_profile(path) is load_profile(path)
+    written(tmp_path, ("page = 100", "page = 9"))
+    assert [load_profile(name).tags.page for name in (path, "mine.toml")] == [9, 9]
+    (tmp_path / "b").mkdir()
+    written(tmp_path / "b", ("page = 100", "page = 3"))
+    monkeypatch.chdir(tmp_path / "b")
+    assert load_profile("mine.toml").tags.page == 3

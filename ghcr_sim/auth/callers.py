@@ -40,7 +40,10 @@ def refuse(answer: Answer, *, headers: tuple[tuple[str, str], ...] = ()) -> Refu
 
 
 class Callers:
-    """Reads the header. Bearers that were understood are remembered: each request brings one."""
+    """Reads the header. Who has a credential is remembered: each request brings it.
+
+    Nobody is not: a bearer that is nobody's today is somebody's after a login with the same secret.
+    """
 
     _MOST = 1024
 
@@ -71,12 +74,16 @@ class Callers:
         caller = self._known.get(authorization)
         if caller is None:
             caller = self._read(authorization, challenge())
-            if len(self._known) >= self._MOST:
-                self._known.clear()
-            self._known[authorization] = caller
+            if caller.credential is not None:
+                self._remember(authorization, caller)
         if caller.issued is not None and self._life and self._clock.now() >= caller.issued + self._life:
             raise refuse(self._profile.refusals.no_token, headers=(challenge(),))
         return caller
+
+    def _remember(self, authorization: str, caller: Caller) -> None:
+        if len(self._known) >= self._MOST:
+            self._known.clear()
+        self._known[authorization] = caller
 
     def _read(self, authorization: str, challenge: tuple[str, str]) -> Caller:
         scheme, _, value = authorization.partition(" ")

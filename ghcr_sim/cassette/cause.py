@@ -10,6 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from ghcr_sim.oci.media import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -178,7 +180,7 @@ def sizes_in(manifest: bytes) -> dict[str, int]:
 
 
 def _descriptors(manifest: bytes) -> tuple[list[Any], list[Any]]:
-    """What a manifest lists: blobs, and manifests."""
+    """What a manifest lists: blobs, and manifests. What an index lists of other types may be either."""
     try:
         document: Any = json.loads(manifest)
     except (ValueError, RecursionError):
@@ -186,7 +188,13 @@ def _descriptors(manifest: bytes) -> tuple[list[Any], list[Any]]:
     if not isinstance(document, dict):
         return [], []
     layers = _list(document.get("layers")) or _list(document.get("blobs"))
-    return [document.get("config"), *layers], _list(document.get("manifests"))
+    listed = _list(document.get("manifests"))
+    others = [each for each in listed if isinstance(each, dict) and _is_other(each.get("mediaType"))]
+    return [document.get("config"), *layers, *others], listed
+
+
+def _is_other(media_type: object) -> bool:
+    return isinstance(media_type, str) and media_type not in KINDS
 
 
 def _list(value: Any) -> list[Any]:

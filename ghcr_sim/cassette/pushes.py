@@ -338,14 +338,16 @@ class Pushes:
 
     def _check_references(self, operation: Operation, checked: Checked) -> None:
         """Refuse a manifest whose content is not there."""
-        there = self._known
-        missing = [each for each in checked.blobs if not there.has_blob(operation.repository, each)]
-        missing += [each for each in checked.manifests if there.manifest(operation.repository, each) is None]
+        repository, known = operation.repository, self._known
+        missing = checked.missing(
+            lambda digest: known.has_blob(repository, digest),
+            lambda digest: known.manifest(repository, digest) is not None,
+        )
         if missing:
             self._report.wrongs.append(
-                f"a manifest was pushed to {operation.repository} before what it lists: {', '.join(missing[:3])}"
+                f"a manifest was pushed to {repository} before what it lists: {', '.join(missing[:3])}"
             )
-            raise Refusal("MANIFEST_BLOB_UNKNOWN", details=tuple(missing))
+            raise Refusal("MANIFEST_BLOB_UNKNOWN", details=missing)
 
     # -- what they share
 

@@ -7,6 +7,7 @@ __all__ = [
     "DOCKER_MANIFEST",
     "EMPTY",
     "INDEXES",
+    "KINDS",
     "MANIFESTS",
     "NOT_STORED",
     "OCI_CONFIG",
@@ -30,6 +31,9 @@ MANIFESTS = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
 INDEXES = frozenset({OCI_INDEX, DOCKER_INDEX})
 """Manifests that list manifests."""
+
+KINDS = MANIFESTS | INDEXES | {"application/vnd.oci.artifact.manifest.v1+json"}
+"""What an index lists as a manifest. It may list other things: build caches list their layers, which are blobs."""
 
 NOT_STORED = frozenset(
     {

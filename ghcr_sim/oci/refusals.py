@@ -36,7 +36,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
     """An answer that refuses.
 
     Args:
-        code: A key of `CODES`.
+        code: A key of `CODES`, or any other where message and status are given.
         message: What was wrong; the code's own text where there is nothing to add.
         status: The HTTP status; the code's own where None.
         details: One error entry a detail; none gives one entry without `detail`.
@@ -54,7 +54,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not an error of ours
         headers: tuple[tuple[str, str], ...] = (),
         by: str = "registry",
     ) -> None:
-        default_status, default_message = CODES[code]
+        default_status, default_message = CODES.get(code, CODES["UNKNOWN"])
         self.code = code
         self.message = default_message if message is None else message
         self.status = default_status if status is None else status

@@ -21,26 +21,40 @@ def profile_names() -> list[str]:
     return sorted(path.stem for path in _HERE.glob("*.toml"))
 
 
-@lru_cache(maxsize=32)
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> str:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return path.read_text("utf-8")
     except OSError as error:
         raise ProfileError(f"cannot read the profile {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProfileError(f"the profile {path} is not TOML: {error}") from None
+    except UnicodeDecodeError as error:
+        raise _no_toml(path, error) from None
+
+
+def _parsed(text: str, where: object) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(where, error) from None
+
+
+def _no_toml(where: object, error: ValueError) -> ProfileError:
+    return ProfileError(f"the profile {where} is not TOML: {error}")
 
 
 @lru_cache(maxsize=32)
-def _named(name: str) -> Profile:
-    if name.endswith(".toml"):
-        return _validated(_read(Path(name)), name)
+def _ours(name: str) -> Profile:
     path = _HERE / f"{name}.toml"
     if not name.isidentifier() or not path.exists():
         raise ProfileError(
             f"no profile {name!r}: take one of {', '.join(profile_names())}, or a path to a .toml file"
         )
-    return _trusted(_read(path))
+    return _trusted(_parsed(_read(path), path))
+
+
+@lru_cache(maxsize=32)
+def _theirs(text: str, where: str) -> Profile:
+    """A file may be written again, and a relative path lead elsewhere: only what it says is remembered."""
+    return _validated(_parsed(text, where), where)
 
 
 def _trusted(data: dict[str, Any]) -> Profile:
@@ -70,13 +84,21 @@ def _validated(data: dict[str, Any], where: str) -> Profile:
     """A profile of anybody's."""
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - see `_trusted`
 
+    from ghcr_sim.profiles.check import mistakes  # noqa: PLC0415 - ours have none
+
     try:
         profile: Profile = TypeAdapter(Profile).validate_python(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(map(str, first["loc"]))
         raise ProfileError(f"profile {where}: {field}: {first['msg']}") from None
+    for field, what in mistakes(profile):
+        raise ProfileError(f"profile {where}: {field}: {what}")
     return profile
+
+
+def _named(name: str) -> Profile:
+    return _theirs(_read(Path(name)), name) if name.endswith(".toml") else _ours(name)
 
 
 def load_profile(name: str | Path | Profile = "ghcr", **changes: Any) -> Profile:

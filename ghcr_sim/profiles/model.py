@@ -116,6 +116,7 @@ class Manifests(_Section):
     sparse_index: Annotated[bool, "an index may name manifests that are not there"]
     subject_header: Annotated[bool, "send `OCI-Subject`"]
     tag_param: Annotated[bool, "a push by digest may name tags as `?tag=`"]
+    not_modified: Annotated[bool, "`If-None-Match` that names the manifest gets 304"]
     delete: Annotated[bool, "DELETE works"]
 
 

@@ -12,10 +12,10 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ghcr_sim.oci import Refusal, is_digest
-from ghcr_sim.oci.media import INDEXES, MANIFESTS, NOT_STORED
+from ghcr_sim.oci.media import INDEXES, KINDS, MANIFESTS, NOT_STORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ghcr_sim.profiles.model import Profile
     from ghcr_sim.store import Store
@@ -34,11 +34,28 @@ class Checked(NamedTuple):
         media_type: Its media type.
         blobs: The digests of the blobs that it needs.
         manifests: The digests of the manifests that it lists.
+        others: The digests of what else it lists as an index: a build cache's layers are blobs, and a manifest of
+            a type that nobody knows is a manifest.
     """
 
     media_type: str
     blobs: tuple[str, ...] = ()
     manifests: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+
+    def missing(
+        self, has_blob: Callable[[str], bool], has_manifest: Callable[[str], bool]
+    ) -> tuple[str, ...]:
+        """The digests that are not there, each once.
+
+        Args:
+            has_blob: Whether a blob is there.
+            has_manifest: Whether a manifest is there.
+        """
+        lost = [each for each in self.manifests if not has_manifest(each)]
+        lost += [each for each in self.others if not (has_manifest(each) or has_blob(each))]
+        lost += [each for each in self.blobs if not has_blob(each)]
+        return tuple(dict.fromkeys(lost))
 
 
 def check_manifest(
@@ -53,9 +70,14 @@ def check_manifest(
         Refusal: MANIFEST_INVALID says what is wrong; MANIFEST_BLOB_UNKNOWN lists what is missing.
     """
     checked = check_form(content_type, content)
-    if not profile.manifests.sparse_index:
-        _check_there(checked.manifests, lambda digest: store.manifest(repository, digest) is not None)
-    _check_there(checked.blobs, lambda digest: store.blob(repository, digest) is not None)
+    if profile.manifests.sparse_index and checked.media_type in INDEXES:
+        return checked.media_type
+    missing = checked.missing(
+        lambda digest: store.blob(repository, digest) is not None,
+        lambda digest: store.manifest(repository, digest) is not None,
+    )
+    if missing:  # one entry each (row 4.2)
+        raise Refusal("MANIFEST_BLOB_UNKNOWN", details=missing)
     return checked.media_type
 
 
@@ -71,10 +93,12 @@ def check_form(content_type: str | None, content: bytes) -> Checked:
     document = _load(content)
     media_type = _media_type(document, content_type)
     blobs = _check_image(document) if media_type in MANIFESTS else []
-    manifests = _check_index(document) if media_type in INDEXES else []
+    listed = _check_index(document) if media_type in INDEXES else []
     _check_subject(document)
     _check_annotations(document, "annotations")
-    return Checked(media_type, tuple(blobs), tuple(manifests))
+    manifests = (digest for kind, digest in listed if kind in KINDS)
+    others = (digest for kind, digest in listed if kind not in KINDS)
+    return Checked(media_type, tuple(blobs), tuple(manifests), tuple(others))
 
 
 def _wrong(why: str) -> NoReturn:
@@ -139,19 +163,20 @@ def _check_image(document: dict[str, Any]) -> list[str]:
     return needed
 
 
-def _check_index(document: dict[str, Any]) -> list[str]:
-    """An index: the digests of the manifests that it lists."""
+def _check_index(document: dict[str, Any]) -> list[tuple[str, str]]:
+    """An index: media type and digest of each that it lists."""
     if "layers" in document or "config" in document:
         _wrong("an index has neither config nor layers; is it an image manifest?")
     _check_schema(document)
     manifests = document.get("manifests")
     if not isinstance(manifests, list):
         _wrong(f"manifests must be a list, got {_kind(manifests)}")
-    digests = []
+    listed = []
     for number, child in enumerate(manifests):
-        digests.append(_check_descriptor(child, f"manifests[{number}]"))
+        digest = _check_descriptor(child, f"manifests[{number}]")
         _check_platform(child.get("platform"), f"manifests[{number}].platform")
-    return digests
+        listed.append((child["mediaType"], digest))
+    return listed
 
 
 def _check_schema(document: dict[str, Any]) -> None:
@@ -216,13 +241,6 @@ def _check_annotations(holder: dict[str, Any], where: str) -> None:
         return
     if not isinstance(annotations, dict) or not all(isinstance(value, str) for value in annotations.values()):
         _wrong(f"{where} must map strings to strings")
-
-
-def _check_there(digests: Iterable[str], there: Any) -> None:
-    """Refuse, with one entry for each digest that is missing (row 4.2)."""
-    missing = tuple(dict.fromkeys(digest for digest in digests if not there(digest)))
-    if missing:
-        raise Refusal("MANIFEST_BLOB_UNKNOWN", details=missing)
 
 
 def _kind(value: Any) -> str:

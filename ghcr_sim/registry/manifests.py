@@ -33,14 +33,17 @@ def get(profile: Profile, state: Repository | None, operation: Operation, reques
         raise Refusal("MANIFEST_UNKNOWN")
     if profile.manifests.accept == "oci" and manifest.media_type in _STRICT:
         _check_accept(profile, manifest.media_type, request)
-    headers: tuple[tuple[str, str], ...] = (
-        ("content-length", str(len(manifest.content))),
-        ("content-type", manifest.media_type),
-        ("docker-content-digest", manifest.digest),
-    )
-    if profile.headers.etag:
-        headers += (("etag", f'"{manifest.digest}"'),)
-    return Response(200, headers, manifest.content)
+    etag = f'"{manifest.digest}"'
+    names = (("docker-content-digest", manifest.digest), *((("etag", etag),) if profile.headers.etag else ()))
+    if profile.manifests.not_modified and _is_had(request.headers.get("if-none-match", ""), etag):
+        return Response(304, names)
+    length = ("content-length", str(len(manifest.content)))
+    return Response(200, (length, ("content-type", manifest.media_type), *names), manifest.content)
+
+
+def _is_had(condition: str, etag: str) -> bool:
+    """Whether a client has it already, by `If-None-Match` (RFC 9110, section 13.1.2)."""
+    return bool({"*", etag} & {part.strip().removeprefix("W/") for part in condition.split(",")})
 
 
 def _check_accept(profile: Profile, media_type: str, request: Request) -> None:

@@ -132,6 +132,9 @@ class _Reader:
 
     def _children(self, draft: Draft, entry: _Descriptor, document: Mapping[str, Any], depth: int) -> None:
         for child in self.descriptors(document, "manifests", entry.file):
+            if child.media_type not in media.KINDS:
+                self._blob(draft, child)
+                continue
             self.manifest(draft, child, depth + 1)
             platform = platform_name(child.platform)
             if platform:

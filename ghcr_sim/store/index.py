@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ghcr_sim.oci.digests import is_digest
-from ghcr_sim.oci.media import INDEXES, MANIFESTS, OCI_INDEX
+from ghcr_sim.oci.media import KINDS, OCI_INDEX
 from ghcr_sim.oci.names import is_tag
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["REF_NAME", "Entry", "Index", "children"]
 
 REF_NAME = "org.opencontainers.image.ref.name"
-# An index may list other things than manifests: build caches list their layers, which are blobs.
-_CHILDREN = MANIFESTS | INDEXES | {"application/vnd.oci.artifact.manifest.v1+json"}
 # It is served as a header field.
 _MEDIA_TYPE = re.compile(r"[!-~]{1,255}\Z")
 
@@ -81,7 +79,7 @@ def children(index: Manifest) -> list[Entry]:
         return []
     listed = document.get("manifests") if isinstance(document, dict) else None
     found = [_entry(item) for item in listed] if isinstance(listed, list) else []
-    return [(entry[0], entry[1], None) for entry in found if entry and entry[1] in _CHILDREN]
+    return [(entry[0], entry[1], None) for entry in found if entry and entry[1] in KINDS]
 
 
 def _parts(data: bytes) -> tuple[dict[str, Any], list[Any]]:

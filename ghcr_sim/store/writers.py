@@ -218,14 +218,21 @@ class FileWriter(_HashingWriter):
         self._file = open(path, "xb+", buffering=0)  # noqa: PTH123, SIM115 - closed by finish or discard
 
     def write(self, chunks: Sequence[bytes], algorithm: str = "sha256") -> None:
-        """Append."""
+        """Append.
+
+        Raises:
+            StoreError: The disk takes no more; what it took stays until `rollback`.
+        """
+        from ghcr_sim.store.files import explained  # noqa: PLC0415 - a store in memory pays for no file
+
         self._hashed(chunks, algorithm)
-        for chunk in chunks:
-            view = memoryview(chunk)
-            while view:
-                written = os.write(self._file.fileno(), view)
-                self.size += written
-                view = view[written:]
+        with explained("write", str(self.path)):
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    written = os.write(self._file.fileno(), view)
+                    self.size += written
+                    view = view[written:]
 
     def mark(self) -> tuple[int, _Hasher | None]:
         """Where the writer stands."""

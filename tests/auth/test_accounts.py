@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 import time
 import traceback
@@ -16,6 +17,7 @@ import pytest
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, Credential, load_accounts
 from ghcr_sim.auth.accounts import ALL_SCOPES
+from ghcr_sim.auth.tokens import secret_token
 from ghcr_sim.errors import CredentialsError
 from ghcr_sim.exchange import BytesBody, Request
 
@@ -254,3 +256,14 @@ def test_an_open_house_takes_any_login_but_no_fine_grained_one() -> None:
     assert accounts.find("", login="hubot") is None
     assert accounts.find("ghp_bearer") is not None
     assert accounts.find("anything") is guest
+
+
+@pytest.mark.parametrize("profile", ["ghcr", "oci"])
+def test_a_login_counts_also_for_who_asked_before_it(profile: str) -> None:
+    """An open house that was asked with a bearer from before its start takes it once its owner has logged in."""
+    simulator = Simulator(profile, accounts=Accounts(open_house=True))
+    bearer = {"authorization": f"Bearer {secret_token('mine')}"}
+    ask(simulator, Request("GET", "/v2/acme/app/tags/list", bearer))
+    login = ask(simulator, Request("GET", "/token", {"authorization": basic("me", "mine")}))
+    bearer = {"authorization": f"Bearer {json.loads(login.body)['token']}"}
+    assert ask(simulator, Request("POST", "/v2/acme/app/blobs/uploads/", bearer)).status == 202

@@ -10,6 +10,7 @@ from hypothesis import given
 from strategies import documents, some
 
 from ghcr_sim.cassette.cause import changed_by, follows, needed_by, referenced
+from ghcr_sim.oci.media import OCI_INDEX
 
 SHA, OTHER = digest(b"one"), digest(b"other")
 
@@ -94,7 +95,7 @@ def test_a_deletion_takes_its_tags_along() -> None:
 
 
 def test_a_manifest_depends_on_what_it_lists() -> None:
-    """Its blobs, and the manifests of an index."""
+    """Its blobs, and what an index lists: manifests, or what may be blobs, too."""
     listed = needed_by("manifest.put", "a/b", "v1", (), image(b"one"))
     assert set(listed) == {("blob", "a/b", digest(b"{}")), ("blob", "a/b", SHA)}
     index = json.dumps({"manifests": [{"digest": SHA}, {"digest": OTHER}, {"digest": SHA}]}).encode()
@@ -104,6 +105,10 @@ def test_a_manifest_depends_on_what_it_lists() -> None:
     )
     artifact = json.dumps({"blobs": [{"digest": SHA}]}).encode()
     assert referenced(artifact) == ((SHA,), ())
+    cache = json.dumps(
+        {"manifests": [{"mediaType": OCI_INDEX, "digest": OTHER}, {"mediaType": "a/b", "digest": SHA}]}
+    )
+    assert referenced(cache.encode()) == ((SHA,), (OTHER, SHA))
 
 
 @pytest.mark.parametrize(

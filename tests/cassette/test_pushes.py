@@ -372,6 +372,17 @@ def test_manifests_by_digest_and_again(replay) -> None:
     assert send(literal, "PUT", "/v2/a/b/manifests/v1", EMPTY).status == MISS
 
 
+def test_an_index_may_list_blobs(replay) -> None:
+    """A build cache that was not recorded is taken when the blobs that it lists are there."""
+    layer = {"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": SHA, "size": len(DATA)}
+    index = json.dumps({"schemaVersion": 2, "manifests": [layer]}).encode()
+    made = replay(opened(), chunk(2), closed(3), exchange(4, "manifest.put", 201, reference="v1", **COMMON))
+    early = send(made, "PUT", "/v2/a/b/manifests/v1", index, content_type=OCI_INDEX)
+    assert (early.status, SHA.encode() in early.body) == (400, True)
+    send(made, "PUT", f"{begin(made)}&digest={SHA}", DATA)
+    assert send(made, "PUT", "/v2/a/b/manifests/v1", index, content_type=OCI_INDEX).status == 201
+
+
 @pytest.mark.parametrize(
     ("data", "media_type"),
     [

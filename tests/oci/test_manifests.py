@@ -18,6 +18,7 @@ from ghcr_sim.oci.media import (
     INDEXES,
     MANIFESTS,
     OCI_INDEX,
+    OCI_LAYER_GZIP,
     OCI_MANIFEST,
 )
 
@@ -47,6 +48,19 @@ def test_a_manifest_comes_back_as_it_was_pushed(oci: Fake, by: str, algorithm: s
         assert answer.headers["etag"] == f'"{digest}"'
     if by == "digest":
         assert oci.tags(A) == ["other"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [("{}", 304), ("*", 304), ('W/{}, "b"', 304), ('"a", {}', 304), ('"a"', 200), ("", 200)],
+)
+def test_who_has_a_manifest_need_not_fetch_it(oci: Fake, method: str, condition: str, status: int) -> None:
+    """`If-None-Match` with its etag is 304, which names it and has no body."""
+    etag = f'"{oci.push_image(A, "v1")}"'
+    answer = oci(method, f"/v2/{A}/manifests/v1", headers={"if-none-match": condition.format(etag)})
+    assert (answer.status, answer.headers["etag"]) == (status, etag)
+    assert bool(answer.body) == (status == 200 and method == "GET")
 
 
 @pytest.mark.parametrize("media_type", [*sorted(MANIFESTS), *sorted(INDEXES)])
@@ -127,6 +141,22 @@ def test_an_index_needs_its_manifests(oci: Fake, media_type: str) -> None:
     assert answer.refusal == (400, "MANIFEST_BLOB_UNKNOWN")
     assert answer.json()["errors"][0]["detail"] == digest_of(child)
     assert oci.push(B, "v2", document, media_type).status == 201
+
+
+@pytest.mark.parametrize("media_type", [OCI_INDEX, DOCKER_INDEX])
+def test_an_index_may_list_blobs(oci: Fake, media_type: str) -> None:
+    """A build cache is an index of layers, which are blobs: it is taken when they are there, not before."""
+    cache = [
+        descriptor(b"layer", OCI_LAYER_GZIP),
+        descriptor(b"{}", "application/vnd.buildkit.cacheconfig.v0"),
+    ]
+    document = {"schemaVersion": 2, "manifests": cache}
+    oci.push_blob(A, b"layer")
+    answer = oci.push(A, "cache", document, media_type)
+    assert answer.refusal == (400, "MANIFEST_BLOB_UNKNOWN")
+    assert [each["detail"] for each in answer.json()["errors"]] == [digest_of(b"{}")]
+    oci.push_blob(A, b"{}")
+    assert oci.push(A, "cache", document, media_type).status == 201
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from seed.layout_files import REF_NAME, blob_path, contents, layout_files
 from ghcr_sim.errors import SeedError
 from ghcr_sim.oci import media
 from ghcr_sim.seed import seed, seed_path
-from ghcr_sim.store import Store
+from ghcr_sim.store import BytesBlob, Manifest, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +138,18 @@ def test_entries_of_unknown_types_are_passed_over(files: dict[str, bytes], tmp_p
     index["manifests"].append({"mediaType": "application/xml", "digest": DIGEST_0, "size": 5})
     (seeded,) = seed_path(Store(), as_tar(files | {"index.json": json.dumps(index).encode()}, tmp_path))
     assert seeded.tags == ("v1",)
+
+
+def test_a_build_cache_brings_its_layers(tmp_path: Path):
+    """What an index lists that is no manifest is a blob, and is seeded with it."""
+    store, layer = Store(), BytesBlob(digest_of(b"layer"), (b"layer",))
+    store.put_blob("acme/app", layer)
+    listed = [{"mediaType": "application/vnd.buildkit.cacheconfig.v0", "digest": layer.digest, "size": 5}]
+    content = json.dumps({"schemaVersion": 2, "manifests": listed}).encode()
+    store.put_manifest("acme/app", Manifest.read(digest_of(content), media.OCI_INDEX, content), ["cache"])
+    seeded = Store()
+    seed_path(seeded, as_tar(layout_files(store, "acme/app", full_names=True), tmp_path))
+    assert seeded.blob("acme/app", layer.digest) is not None
 
 
 def test_attestations_are_no_platform(tmp_path: Path):

@@ -8,14 +8,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from asking import Fake
 from store.content import TAG, blob_file, entries, image, index, listed, manifest, push, read, upload
 from store.contract import A, B, StoreContract
 
+from ghcr_sim.assemble import Simulator
 from ghcr_sim.errors import StoreError
 from ghcr_sim.oci import Refusal
 from ghcr_sim.oci.digests import digest_of
 from ghcr_sim.oci.media import OCI_INDEX
 from ghcr_sim.store import BytesBlob, DigestMismatch, DirectoryStore, FileBlob, OverlayStore
+
+LARGE = b"x" * 500_000
 
 
 class TestContract(StoreContract):
@@ -262,3 +266,19 @@ def test_a_repository_that_was_made_since_leaves_no_trace(root, store):
     assert listed(root / "a/b") == ["c"]
     assert not (root / "x").exists()
     assert json.loads((root / "_packages.json").read_text()) == {}
+
+
+def test_a_full_disk_is_told_and_leaves_the_upload_as_it_was(store):
+    """Who pushes hears that the store failed, and may send the same again when there is room."""
+    resource = pytest.importorskip("resource", reason="only there can a file be kept from growing")
+    fake = Fake(Simulator("oci", store=store))
+    session, digest, before = fake.start(A), digest_of(LARGE), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(LARGE) // 2, before[1]))
+    try:
+        full = fake("PUT", f"{session}?digest={digest}", LARGE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (full.status, "date" in full.headers) == (500, True)
+    assert "the store failed" in full.message
+    assert fake.simulator.requests("upload.put")[0].status == 500
+    assert fake("PUT", f"{session}?digest={digest}", LARGE).status == 201
