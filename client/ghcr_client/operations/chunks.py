@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import push
 from ghcr_client.calls import Call
+from ghcr_client.closing import closing
 from ghcr_client.errors import InvalidRange, ProtocolError, RegistryError
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.redirects import target_of
@@ -147,14 +148,17 @@ class Session:
             RegistryError: It refuses.
         """
         at = start
-        async for chunk in sized(pieces, max(size, self.least)):
-            end = at + len(chunk)
-            for _ in range(_MOST_PARTS):
-                at = await self._send_chunk(chunk[at - end :], at)
-                if at == end:
-                    break
-            else:
-                raise ProtocolError(f"{self._ref.registry} takes a chunk in more than {_MOST_PARTS} parts")
+        async with closing(sized(pieces, max(size, self.least))) as chunks:
+            async for chunk in chunks:
+                end = at + len(chunk)
+                for _ in range(_MOST_PARTS):
+                    at = await self._send_chunk(chunk[at - end :], at)
+                    if at == end:
+                        break
+                else:
+                    raise ProtocolError(
+                        f"{self._ref.registry} takes a chunk in more than {_MOST_PARTS} parts"
+                    )
 
     async def send_whole(self, body: Body) -> None:
         """Send all of the content in one request without a range, which no registry limits.
@@ -219,17 +223,18 @@ async def sized(pieces: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]
     """The same bytes in pieces of one size; the last one may be shorter.
 
     Args:
-        pieces: Pieces of any size.
+        pieces: Pieces of any size; closed at the end.
         size: Bytes of each.
 
     Yields:
         No empty piece.
     """
     buffer = bytearray()
-    async for piece in pieces:
-        buffer += piece
-        while len(buffer) >= size:
-            yield bytes(buffer[:size])
-            del buffer[:size]
+    async with closing(pieces):
+        async for piece in pieces:
+            buffer += piece
+            while len(buffer) >= size:
+                yield bytes(buffer[:size])
+                del buffer[:size]
     if buffer:
         yield bytes(buffer)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.errors import GhcrError, InvalidUpload, UploadError, UploadUnknown
 from ghcr_client.hashing import Hasher, checked
 from ghcr_client.progress import Progress
@@ -64,12 +65,13 @@ class Upload:
         self.tell(start)
         done = start if self.trusted else 0
         source = self.source.read(start) if self.trusted else checked(self.source, self.digest, self.size)
-        async for piece in source:
-            skipped = max(0, start - done)
-            done += len(piece)
-            if len(piece) > skipped:
-                yield piece[skipped:]
-                self.tell(done)
+        async with closing(source) as pieces:
+            async for piece in pieces:
+                skipped = max(0, start - done)
+                done += len(piece)
+                if len(piece) > skipped:
+                    yield piece[skipped:]
+                    self.tell(done)
 
 
 class Stream:
@@ -92,10 +94,11 @@ class Stream:
     async def pieces(self) -> AsyncIterator[bytes]:
         """The content, once."""
         self.tell("started")
-        async for piece in self.source.read():
-            await self.hasher.take(piece)
-            yield piece
-            self.tell("moving")
+        async with closing(self.source.read()) as pieces:
+            async for piece in pieces:
+                await self.hasher.take(piece)
+                yield piece
+                self.tell("moving")
         if self.source.size is not None and self.hasher.size != self.source.size:
             raise UploadError(
                 f"{self.hasher.size} bytes came instead of the {self.source.size} that were announced"
