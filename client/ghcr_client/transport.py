@@ -172,11 +172,26 @@ class Transport:
             return await repeated(partial(self._ask, call), retries, self.clock)
 
     async def _ask(self, call: Call) -> Answer:
-        sends = isinstance(call.body, Body)
-        async with self._gates.through(call.registry, sends=sends), contextlib.AsyncExitStack() as held:
+        async with contextlib.AsyncExitStack() as held:
+            if not call.placed:
+                sends = isinstance(call.body, Body)
+                await held.enter_async_context(self._gates.through(call.registry, sends=sends))
             response = await self._respond(call, Try(self._timeout(call), held))
             body = await self._read(response, call.limit)
             return Answer(response.status, response.headers, body, response.url)
+
+    def sending(self, registry: str) -> contextlib.AbstractAsyncContextManager[None]:
+        """A place for content that goes in several calls, from before its first byte is read to after its last.
+
+        Were it taken call by call, content that is open could have all places that the next call waits for.
+
+        Args:
+            registry: Where it goes. The calls say that they are `placed`.
+
+        Returns:
+            What holds the place.
+        """
+        return self._gates.through(registry, sends=True)
 
     @contextlib.asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:

@@ -64,6 +64,27 @@ def test_copies_within_a_registry(fake_oci: Peer, connections: int, monkeypatch:
     asyncio.run(copy())
 
 
+def test_copies_in_chunks(fake_oci: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies within one registry that takes no whole bodies go through, however many are begun at once."""
+
+    async def copy() -> None:
+        settings = {"max_connections": 4, "max_concurrency": 4, "chunk_size": 500_000, "timeout_secs": 10}
+        async with client_for(fake_oci, **settings) as client:
+            layers = [bytes([number]) * 3_000_000 for number in range(6)]
+            await client.push_image("acme/from:v1", await Image.build(layers))
+
+            async def begin(ref, digest, source):
+                return await client._begin(ref)
+
+            monkeypatch.setattr(client, "_mount_or_begin", begin)
+            client._limits(client.ref("acme/from")).only_chunks = True
+            async with asyncio.timeout(30):
+                names = [f"acme/to-{number}:v1" for number in range(3)]
+                await asyncio.gather(*(client.copy_image("acme/from:v1", name) for name in names))
+
+    asyncio.run(copy())
+
+
 class Held:
     """Content that is held on to by somebody, as by a traceback, while it is read."""
 

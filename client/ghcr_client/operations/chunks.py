@@ -86,28 +86,31 @@ class ChunkLimits:
             )
         return self.most
 
-    def adapt(self, error: GhcrError) -> bool:
-        """Learn from a refusal.
+    def adapt(self, error: GhcrError, sent: int | None) -> bool:
+        """Learn from a refusal. Others on their way to the same registry may have learned the same meanwhile.
 
         Args:
             error: What the registry said.
+            sent: Bytes of each chunk that it refused; None where all went in one request.
 
         Returns:
             Whether the same content may pass now.
         """
         if not isinstance(error, RegistryError):
             return False
-        if error.status == _TOO_LARGE and not self.only_chunks:
+        if error.status == _TOO_LARGE and sent is None:
             self.only_chunks = True
             return True
         said = _SAID.search(error.message) if error.status in (_NO_RANGE, _TOO_LARGE) else None
         if said is None:
             return False
         most = int(float(said[1]) * _UNITS[said[2]])
-        if most < _SMALLEST or (self.most is not None and most >= self.most):
+        if most < _SMALLEST:
             return False
-        self.most = most
-        return True
+        if self.most is None or most < self.most:
+            self.most = most
+            return True
+        return sent is not None and self.most < sent
 
 
 class Session:
@@ -148,7 +151,8 @@ class Session:
             RegistryError: It refuses.
         """
         at = start
-        async with closing(sized(pieces, max(size, self.least))) as chunks:
+        chunked = closing(sized(pieces, max(size, self.least)))
+        async with self._transport.sending(self._ref.registry), chunked as chunks:
             async for chunk in chunks:
                 end = at + len(chunk)
                 for _ in range(_MOST_PARTS):
@@ -195,6 +199,7 @@ class Session:
             ok=_TAKEN,
             body=chunk,
             retry=False,
+            placed=True,
         )
         answer = await self._transport.ask(call)
         self.follow(answer)

@@ -42,6 +42,7 @@ class Upload:
         session: Where the upload goes on, once it has begun.
         broken: Whether something was sent to that session already.
         resumed: Whether a broken session was gone on with; that is tried once.
+        step: Bytes that this try sends at a time: 0 before it sends, None where all goes in one request.
     """
 
     ref: ImageRef
@@ -54,6 +55,7 @@ class Upload:
     session: Session | None = None
     broken: bool = False
     resumed: bool = False
+    step: int | None = 0
 
     def tell(self, done: int, state: State = "moving") -> None:
         """Tell how far it is."""
@@ -84,11 +86,13 @@ class Stream:
     Attributes:
         source: The content.
         hasher: What has its digest and size in the end.
+        step: Bytes that are sent at a time: 0 before, None where all goes in one request.
     """
 
     def __init__(self, source: Source, progress: ProgressCallback | None) -> None:
         self.source = source
         self.hasher = Hasher(source.digest.algorithm if source.digest else "sha256")
+        self.step: int | None = 0
         self._progress = progress
 
     async def pieces(self) -> AsyncIterator[bytes]:
