@@ -58,6 +58,7 @@ class Call:
         limit: Bytes of the answer that are read at most.
         follow: Whether redirects are followed; only those of GET and HEAD ever are.
         retry: Whether failures that pass are tried again here.
+        placed: Whether who asks has taken a place for it, by `Transport.sending`.
     """
 
     operation: str
@@ -71,6 +72,7 @@ class Call:
     limit: int = JSON_LIMIT
     follow: bool = True
     retry: bool = True
+    placed: bool = False
 
     def __repr__(self) -> str:
         return f"Call({self.operation!r}, {self.method} {shown(self.registry)} {bare_url(self.target)})"

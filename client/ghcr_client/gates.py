@@ -1,8 +1,8 @@
 """How many exchanges with one registry are under way: as many as it has connections, and half of them send at most.
 
 Content that is sent may come from the same registry: were all connections taken by those who send, none would be left
-for what they wait for. Waiting here is before the clock of a request starts, so that a busy client is not taken for a
-slow registry.
+for what they wait for. Who sends takes the place before the content is opened, and keeps it to the last chunk. Waiting
+here is before the clock of a request starts, so that a busy client is not taken for a slow registry.
 """
 
 from __future__ import annotations

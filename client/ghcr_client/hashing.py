@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.digests import Digest
 from ghcr_client.errors import OTHER_CONTENT, DigestMismatch, UploadError
 
@@ -76,8 +77,9 @@ async def digest_of(source: Source, algorithm: str = "sha256") -> tuple[Digest, 
         Digest, and bytes.
     """
     hasher = Hasher(algorithm)
-    async for piece in source.read():
-        await hasher.take(piece)
+    async with closing(source.read()) as pieces:
+        async for piece in pieces:
+            await hasher.take(piece)
     return hasher.digest, hasher.size
 
 
@@ -101,20 +103,21 @@ async def checked(source: Source, digest: Digest, size: int) -> AsyncIterator[by
     hasher = Hasher(digest.algorithm)
     hashing: asyncio.Task[None] | None = None
     try:
-        async for piece in source.read():
-            if hashing is not None:
-                await hashing
-                hashing = None
-            if hasher.size + len(piece) > size:
-                raise UploadError(
-                    f"the content of {digest} has more than the {size} bytes that were announced"
-                )
-            if hasher.size + len(piece) == size:
-                await hasher.take(piece)
-                _confirm(hasher.digest, digest)
-            else:
-                hashing = asyncio.ensure_future(hasher.take(piece))
-            yield piece
+        async with closing(source.read()) as pieces:
+            async for piece in pieces:
+                if hashing is not None:
+                    await hashing
+                    hashing = None
+                if hasher.size + len(piece) > size:
+                    raise UploadError(
+                        f"the content of {digest} has more than the {size} bytes that were announced"
+                    )
+                if hasher.size + len(piece) == size:
+                    await hasher.take(piece)
+                    _confirm(hasher.digest, digest)
+                else:
+                    hashing = asyncio.ensure_future(hasher.take(piece))
+                yield piece
     finally:
         if hashing is not None:
             await asyncio.wait((hashing,))

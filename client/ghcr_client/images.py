@@ -13,6 +13,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from ghcr_client.closing import closing
 from ghcr_client.digests import Digest
 from ghcr_client.errors import InvalidManifest
 from ghcr_client.hashing import digest_of
@@ -216,11 +217,12 @@ async def _inner_digest(source: Source) -> str | None:
     hashed, inflating = hashlib.sha256(), zlib.decompressobj(_GZIP_WINDOW)
     begun = False
     try:
-        async for piece in source.read():
-            if not begun and not piece.startswith(_GZIP):
-                return None
-            begun = True
-            inflating = await asyncio.to_thread(_inflate, piece, inflating, hashed)
+        async with closing(source.read()) as pieces:
+            async for piece in pieces:
+                if not begun and not piece.startswith(_GZIP):
+                    return None
+                begun = True
+                inflating = await asyncio.to_thread(_inflate, piece, inflating, hashed)
     except zlib.error as error:
         raise InvalidManifest(f"a layer is a damaged gzip stream: {error}") from None
     if begun and not inflating.eof:

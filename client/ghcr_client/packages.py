@@ -17,6 +17,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from ghcr_client.calls import Call
+from ghcr_client.closing import closing
 from ghcr_client.documents import Pages
 from ghcr_client.errors import ManifestUnknown, NotDeletable, NotFound, ProtocolError
 from ghcr_client.hosts import REST, is_loopback
@@ -174,9 +175,10 @@ class PackageVersions:
             RegistryError: GitHub refuses.
             TransportError: There is no answer.
         """
-        async for version in self.iter_versions(repository):
-            if set(version.tags) - {tag}:
-                return
+        async with closing(self.iter_versions(repository)) as versions:
+            async for version in versions:
+                if set(version.tags) - {tag}:
+                    return
         raise NotDeletable(
             f"{tag} is the only tag of {repository}, and GitHub keeps the last version that has one",
             status=400,
@@ -188,9 +190,10 @@ class PackageVersions:
         """The version of a digest; one that was pushed just now may be listed a little later."""
         clock, retries = self._transport.clock, self._transport.config.max_retries
         for attempt in range(1, retries + 2):
-            async for version in self.iter_versions(repository):
-                if version.digest == digest:
-                    return version
+            async with closing(self.iter_versions(repository)) as versions:
+                async for version in versions:
+                    if version.digest == digest:
+                        return version
             if attempt <= retries:
                 await clock.sleep(wait_before(attempt, None, clock.jitter()))
         raise ManifestUnknown(

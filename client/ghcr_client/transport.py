@@ -37,6 +37,7 @@ from ghcr_client.tracing import span
 from ghcr_client.wire import (
     Sent,
     Sockets,
+    Try,
     agent,
     beginning,
     below,
@@ -171,10 +172,26 @@ class Transport:
             return await repeated(partial(self._ask, call), retries, self.clock)
 
     async def _ask(self, call: Call) -> Answer:
-        async with self._gates.through(call.registry, sends=isinstance(call.body, Body)):
-            response = await self._respond(call, self._timeout(call))
+        async with contextlib.AsyncExitStack() as held:
+            if not call.placed:
+                sends = isinstance(call.body, Body)
+                await held.enter_async_context(self._gates.through(call.registry, sends=sends))
+            response = await self._respond(call, Try(self._timeout(call), held))
             body = await self._read(response, call.limit)
             return Answer(response.status, response.headers, body, response.url)
+
+    def sending(self, registry: str) -> contextlib.AbstractAsyncContextManager[None]:
+        """A place for content that goes in several calls, from before its first byte is read to after its last.
+
+        Were it taken call by call, content that is open could have all places that the next call waits for.
+
+        Args:
+            registry: Where it goes. The calls say that they are `placed`.
+
+        Returns:
+            What holds the place.
+        """
+        return self._gates.through(registry, sends=True)
 
     @contextlib.asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator[aiohttp.ClientResponse]:
@@ -198,7 +215,7 @@ class Transport:
             async def begin() -> aiohttp.ClientResponse:
                 async with contextlib.AsyncExitStack() as stack:
                     await stack.enter_async_context(self._gates.through(call.registry, sends=False))
-                    response = await self._respond(call, within)
+                    response = await self._respond(call, Try(within, stack))
                     held.push_async_exit(stack.pop_all())
                     return response
 
@@ -231,11 +248,11 @@ class Transport:
         sends = call.operation.startswith("upload")
         return aiohttp.ClientTimeout(total=config.upload_timeout_secs if sends else config.timeout_secs)
 
-    async def _respond(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _respond(self, call: Call, this: Try) -> aiohttp.ClientResponse:
         """An answer that was hoped for, its body not read."""
         await self._turn(call)
         with span(call.operation, method=call.method, url=self._shown_target(call)) as here:
-            response = await self._admitted(call, within)
+            response = await self._admitted(call, this)
             status = response.status
             here.set_attribute("status", status)
             if "RateLimit-Limit" in response.headers or "X-RateLimit-Limit" in response.headers:
@@ -266,24 +283,24 @@ class Transport:
         """Where a call goes, for a span; it costs nothing where nobody looks."""
         return call.target if "://" in call.target else f"{self.base(call.registry)}{call.target}"
 
-    async def _admitted(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _admitted(self, call: Call, this: Try) -> aiohttp.ClientResponse:
         """The answer to a call that is let in; the first call to a registry finds out what that takes."""
         host = self._auth.host(call.registry)
         if host.known:
-            return await self._authorized(call, within)
+            return await self._authorized(call, this)
         async with host.lock:
             if not host.known:
                 try:
-                    return await self._authorized(call, within)
+                    return await self._authorized(call, this)
                 finally:
                     # Also where there was no answer: those who wait need not fail one after another.
                     host.known = True
-        return await self._authorized(call, within)
+        return await self._authorized(call, this)
 
-    async def _authorized(self, call: Call, within: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _authorized(self, call: Call, this: Try) -> aiohttp.ClientResponse:
         """The answer to a call with a token; one that is refused is renewed once."""
         token = await self._auth.header(call.registry, call.scopes)
-        response = await self._followed(call, token, within)
+        response = await self._followed(call, token, this)
         status = response.status
         if status in _REFUSED and same_origin(response.url, self.base(call.registry)):
             offered = response.headers.getall("WWW-Authenticate", ())
@@ -292,12 +309,10 @@ class Transport:
             if again and call.repeatable:
                 await self._drop(response)
                 token = await self._auth.header(call.registry, call.scopes)
-                response = await self._followed(call, token, within)
+                response = await self._followed(call, token, this)
         return response
 
-    async def _followed(
-        self, call: Call, token: str | None, within: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
+    async def _followed(self, call: Call, token: str | None, this: Try) -> aiohttp.ClientResponse:
         """The answer at the end of all redirects; the token goes to the registry only."""
         home = self.base(call.registry)
         url = below(home, call.target)
@@ -306,7 +321,7 @@ class Transport:
             headers = dict(call.headers)
             if token and same_origin(url, home):
                 headers["Authorization"] = token
-            response = await self._send((call.operation, call.method), url, headers, call.body, within)
+            response = await self._send((call.operation, call.method), url, headers, call.body, this)
             if response.status not in _FOLLOWED or call.method not in SAFE or not call.follow:
                 return response
             try:
@@ -323,7 +338,7 @@ class Transport:
         url: URL,
         headers: dict[str, str],
         body: bytes | Body | None,
-        within: aiohttp.ClientTimeout,
+        this: Try,
     ) -> aiohttp.ClientResponse:
         """One request of an operation by a method, and its answer's head."""
         operation, method = what
@@ -338,6 +353,7 @@ class Transport:
             data = b"".join([piece async for piece in body.read()])
         elif isinstance(body, Body):
             data = sent = Sent(body.read(), body.size)
+            this.held.push_async_callback(sent.aclose)
             if body.size is not None:
                 headers["Content-Length"] = str(body.size)
         _log.debug("%s %s", method, url.with_query(None))
@@ -349,7 +365,7 @@ class Transport:
                     url,
                     data=data,
                     headers=headers,
-                    timeout=within,
+                    timeout=this.within,
                     proxy=self._proxies.of(url),
                     allow_redirects=False,
                     middlewares=() if method in SAFE else (once,),
@@ -417,8 +433,10 @@ class Transport:
         target = URL(url, encoded=True)
         await self._check(self.base(registry), target)
         within = aiohttp.ClientTimeout(total=self.config.timeout_secs)
-        response = await self._send((f"token.{method.lower()}", method), target, dict(headers), body, within)
-        answer = await self._read(response, _TOKEN_LIMIT)
+        async with contextlib.AsyncExitStack() as held:
+            what = (f"token.{method.lower()}", method)
+            response = await self._send(what, target, dict(headers), body, Try(within, held))
+            answer = await self._read(response, _TOKEN_LIMIT)
         return response.status, response.headers, answer
 
     def _warn(self, registry: str, warning: str) -> None:

@@ -9,14 +9,16 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
 import aiohttp
 from yarl import URL
 
+from ghcr_client.closing import closing
 from ghcr_client.errors import ConfigError, GhcrError, ProtocolError, TransportError
 from ghcr_client.masking import bare_url, shown, unechoed
 from ghcr_client.redirects import target_of
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Sent",
     "Sockets",
+    "Try",
     "agent",
     "beginning",
     "below",
@@ -67,8 +70,23 @@ class Sockets:
             await asyncio.sleep(0 if tries < _GOODBYE_TRIES / 2 else _GOODBYE_SECS)
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of a call.
+
+    Attributes:
+        within: How long a request of it may take.
+        held: What is let go of when the answer has been read, or there is none.
+    """
+
+    within: aiohttp.ClientTimeout
+    held: contextlib.AsyncExitStack
+
+
 class Sent:
     """What a request sends. It keeps what went wrong with it, which aiohttp would take for a lost connection.
+
+    aiohttp leaves it where an answer or a failure comes before its end: whoever made it closes it then.
 
     Args:
         pieces: The content.
@@ -82,20 +100,32 @@ class Sent:
     def __init__(self, pieces: AsyncIterator[bytes], size: int | None) -> None:
         self._pieces = pieces
         self._left = size
+        self._being_read = asyncio.Lock()
         self.failure: Exception | None = None
         self.whole = size == 0
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._pieces:
-                if self._left is not None:
-                    self._left -= len(piece)
-                    self.whole = self._left <= 0
-                yield piece
-            self.whole = True
-        except Exception as failure:
-            self.failure = failure
-            raise
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        async with self._being_read:
+            try:
+                piece = await anext(self._pieces)
+            except StopAsyncIteration:
+                self.whole = True
+                raise
+            except Exception as failure:
+                self.failure = failure
+                raise
+        if self._left is not None:
+            self._left -= len(piece)
+            self.whole = self._left <= 0
+        return piece
+
+    async def aclose(self) -> None:
+        """Let go of what the content comes from, as soon as aiohttp's task has left it: it was cancelled by then."""
+        async with self._being_read, closing(self._pieces):
+            pass
 
 
 @contextlib.contextmanager

@@ -241,8 +241,44 @@ LEARNED: dict[str, tuple[list[GhcrError], list[bool], int | None, bool]] = {
 def test_what_is_learned(errors: list[GhcrError], adapted: list[bool], most: int | None, only: bool) -> None:
     """From a refusal it is learned how a registry wants its blobs, as long as that is news."""
     limits = ChunkLimits("registry.example")
-    assert [limits.adapt(each) for each in errors] == adapted
+
+    def learn(error: GhcrError) -> bool:
+        whole = getattr(error, "status", 0) == 413 and not limits.only_chunks
+        return limits.adapt(error, None if whole else limits.size(5 * MIB))
+
+    assert [learn(each) for each in errors] == adapted
     assert (limits.most, limits.only_chunks) == (most, only)
+
+
+def test_what_is_learned_at_once() -> None:
+    """Of several that were refused for the same reason, each may go on, whoever learned it."""
+    limits = ChunkLimits("registry.example")
+    assert [limits.adapt(failed(413), None) for _ in range(3)] == [True] * 3
+    assert [limits.adapt(failed(416, TOO_LARGE), 5 * MIB) for _ in range(3)] == [True] * 3
+    assert not limits.adapt(failed(413), 4 * MIB)
+
+
+def test_bodies_that_are_too_large_at_once() -> None:
+    """Blobs in flight when a registry first refuses a whole body all arrive, in chunks."""
+    arrived: set[str] = set()
+
+    async def answering(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.Response(status=202, headers={"Location": "/v2/acme/app/blobs/uploads/1"})
+        if request.method == "PUT" and request.content_length:
+            await asyncio.sleep(0.2)
+            return web.Response(status=413)
+        if request.method == "PUT":
+            arrived.add(request.query["digest"])
+            return web.Response(status=201)
+        return web.Response(status=404 if request.method == "HEAD" else 202)
+
+    async def run() -> None:
+        async with scripted(answering) as here, GhcrClient(registry=here.url, clock=QuickClock()) as client:
+            blobs = [client.upload_blob("acme/app", DATA + bytes([each])) for each in range(3)]
+            assert {str(each.digest) for each in await asyncio.gather(*blobs)} == arrived
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

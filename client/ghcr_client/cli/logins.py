@@ -15,6 +15,7 @@ from ghcr_client.auth.providers import credentials_of
 from ghcr_client.calls import Call
 from ghcr_client.cli.exits import Exit
 from ghcr_client.client import GhcrClient
+from ghcr_client.closing import closing
 
 if TYPE_CHECKING:
     from ghcr_client.auth import CredentialProvider, Credentials
@@ -66,8 +67,8 @@ class Checking(GhcrClient):
             "token_fetched": self._told.tokens > 0,
         }
         if where is not None:
-            async for _ in self.iter_tags(where, page_size=1):
-                break
+            async with closing(self.iter_tags(where, page_size=1)) as tags:
+                await anext(tags, None)
             found["repository"] = where.name
         return found
 

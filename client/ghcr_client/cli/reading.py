@@ -11,6 +11,7 @@ import click
 
 from ghcr_client.cli.options import Command, platform_option
 from ghcr_client.cli.output import human, table
+from ghcr_client.closing import closing
 
 if TYPE_CHECKING:
     from ghcr_client.cli.options import Options
@@ -36,11 +37,12 @@ def tags(options: Options, repo: str, pattern: str | None) -> None:
 
     async def work(client: GhcrClient) -> None:
         found = []
-        async for tag in client.iter_tags(repo, pattern=pattern):
-            if output.as_json:
-                found.append(tag)
-            else:
-                output.line(tag)
+        async with closing(client.iter_tags(repo, pattern=pattern)) as tags:
+            async for tag in tags:
+                if output.as_json:
+                    found.append(tag)
+                else:
+                    output.line(tag)
         output.result({"repository": client.ref(repo).name, "tags": found}, ())
 
     run(options, work)

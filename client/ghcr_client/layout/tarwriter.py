@@ -12,6 +12,7 @@ import tarfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.digests import Digest
 from ghcr_client.errors import DigestMismatch, LayoutError
 from ghcr_client.layout.pending import PendingFile
@@ -56,16 +57,12 @@ class TarWriter:
             self._file.write(piece)
 
         await asyncio.to_thread(self._file.write, _header(name, size))
-        pieces = source.read()
-        try:
+        async with closing(source.read()) as pieces:
             async for piece in pieces:
                 count += len(piece)
                 if count > size:
                     break
                 await asyncio.to_thread(take, piece)
-        finally:
-            if close := getattr(pieces, "aclose", None):
-                await close()
         if count != size:
             came = "more" if count > size else count
             raise LayoutError(f"{name}: {digest} should have {size} bytes, and {came} came")

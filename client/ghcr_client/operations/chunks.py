@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ghcr_client.answers import header
 from ghcr_client.auth.scopes import push
 from ghcr_client.calls import Call
+from ghcr_client.closing import closing
 from ghcr_client.errors import InvalidRange, ProtocolError, RegistryError
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.redirects import target_of
@@ -85,28 +86,31 @@ class ChunkLimits:
             )
         return self.most
 
-    def adapt(self, error: GhcrError) -> bool:
-        """Learn from a refusal.
+    def adapt(self, error: GhcrError, sent: int | None) -> bool:
+        """Learn from a refusal. Others on their way to the same registry may have learned the same meanwhile.
 
         Args:
             error: What the registry said.
+            sent: Bytes of each chunk that it refused; None where all went in one request.
 
         Returns:
             Whether the same content may pass now.
         """
         if not isinstance(error, RegistryError):
             return False
-        if error.status == _TOO_LARGE and not self.only_chunks:
+        if error.status == _TOO_LARGE and sent is None:
             self.only_chunks = True
             return True
         said = _SAID.search(error.message) if error.status in (_NO_RANGE, _TOO_LARGE) else None
         if said is None:
             return False
         most = int(float(said[1]) * _UNITS[said[2]])
-        if most < _SMALLEST or (self.most is not None and most >= self.most):
+        if most < _SMALLEST:
             return False
-        self.most = most
-        return True
+        if self.most is None or most < self.most:
+            self.most = most
+            return True
+        return sent is not None and self.most < sent
 
 
 class Session:
@@ -147,14 +151,18 @@ class Session:
             RegistryError: It refuses.
         """
         at = start
-        async for chunk in sized(pieces, max(size, self.least)):
-            end = at + len(chunk)
-            for _ in range(_MOST_PARTS):
-                at = await self._send_chunk(chunk[at - end :], at)
-                if at == end:
-                    break
-            else:
-                raise ProtocolError(f"{self._ref.registry} takes a chunk in more than {_MOST_PARTS} parts")
+        chunked = closing(sized(pieces, max(size, self.least)))
+        async with self._transport.sending(self._ref.registry), chunked as chunks:
+            async for chunk in chunks:
+                end = at + len(chunk)
+                for _ in range(_MOST_PARTS):
+                    at = await self._send_chunk(chunk[at - end :], at)
+                    if at == end:
+                        break
+                else:
+                    raise ProtocolError(
+                        f"{self._ref.registry} takes a chunk in more than {_MOST_PARTS} parts"
+                    )
 
     async def send_whole(self, body: Body) -> None:
         """Send all of the content in one request without a range, which no registry limits.
@@ -191,6 +199,7 @@ class Session:
             ok=_TAKEN,
             body=chunk,
             retry=False,
+            placed=True,
         )
         answer = await self._transport.ask(call)
         self.follow(answer)
@@ -219,17 +228,18 @@ async def sized(pieces: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]
     """The same bytes in pieces of one size; the last one may be shorter.
 
     Args:
-        pieces: Pieces of any size.
+        pieces: Pieces of any size; closed at the end.
         size: Bytes of each.
 
     Yields:
         No empty piece.
     """
     buffer = bytearray()
-    async for piece in pieces:
-        buffer += piece
-        while len(buffer) >= size:
-            yield bytes(buffer[:size])
-            del buffer[:size]
+    async with closing(pieces):
+        async for piece in pieces:
+            buffer += piece
+            while len(buffer) >= size:
+                yield bytes(buffer[:size])
+                del buffer[:size]
     if buffer:
         yield bytes(buffer)

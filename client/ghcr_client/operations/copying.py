@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.errors import ManifestUnknown, ProtocolError
 from ghcr_client.manifests import Manifest
 from ghcr_client.models import ImageIndex
@@ -136,10 +137,11 @@ class CopyOperations(ImageOperations):
     ) -> None:
         """Copy the tags that are made of a digest and an ending."""
         starts = tuple(f"{fallback_tag(each)}." for each in subjects)
-        async for tag in self.iter_tags(origin):
-            if tag.startswith(starts):
-                manifest = await self._pull(origin.with_tag(tag))
-                await self._copy_tree(origin, goal.with_tag(tag), manifest, progress=progress)
+        async with closing(self.iter_tags(origin)) as tags:
+            async for tag in tags:
+                if tag.startswith(starts):
+                    manifest = await self._pull(origin.with_tag(tag))
+                    await self._copy_tree(origin, goal.with_tag(tag), manifest, progress=progress)
 
 
 def _subjects(manifest: Manifest) -> tuple[Digest, ...]:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from ghcr_client.auth.scopes import pull
 from ghcr_client.calls import Call
+from ghcr_client.closing import closing
 from ghcr_client.digests import Digest
 from ghcr_client.errors import DOWNLOAD_AGAIN, DigestMismatch, RegistryError, TransportError
 from ghcr_client.layout.pending import PendingFile, is_special
@@ -164,8 +165,11 @@ class DownloadOperations(Base):
         while at < size:
             before = at
             try:
-                async with self._transport.open(_call(ref, digest, at)) as response:
-                    async for piece in rest_of(response, digest, at):
+                async with (
+                    self._transport.open(_call(ref, digest, at)) as response,
+                    closing(rest_of(response, digest, at)) as pieces,
+                ):
+                    async for piece in pieces:
                         at += len(piece)
                         if at > size:
                             raise DigestMismatch(

@@ -11,6 +11,7 @@ import errno
 import io
 from typing import IO, TYPE_CHECKING, Protocol
 
+from ghcr_client.closing import closing
 from ghcr_client.errors import (
     DOWNLOAD_AGAIN,
     DigestMismatch,
@@ -200,22 +201,23 @@ class Receiving:
         loop = asyncio.get_running_loop()
         working: _Working | None = None
         try:
-            async for batch, size in batches(response):
-                if working is not None:
-                    _raise_first(await asyncio.shield(working))
-                    working = None
-                    self._tell("moving")
-                self._check_room(size)
-                if size <= SMALL:
-                    self._write(batch)
-                    self._hash(batch)
-                else:
-                    # Both take about as long as the bytes take to come: in one thread they would be what is waited for.
-                    working = asyncio.gather(
-                        loop.run_in_executor(None, self._write, batch),
-                        loop.run_in_executor(None, self._hash, batch),
-                        return_exceptions=True,
-                    )
+            async with closing(batches(response)) as coming:
+                async for batch, size in coming:
+                    if working is not None:
+                        _raise_first(await asyncio.shield(working))
+                        working = None
+                        self._tell("moving")
+                    self._check_room(size)
+                    if size <= SMALL:
+                        self._write(batch)
+                        self._hash(batch)
+                    else:
+                        # Both take about as long as the bytes take to come: one thread would be what is waited for.
+                        working = asyncio.gather(
+                            loop.run_in_executor(None, self._write, batch),
+                            loop.run_in_executor(None, self._hash, batch),
+                            return_exceptions=True,
+                        )
         finally:
             if working is not None:
                 await _settled(working)
@@ -341,11 +343,12 @@ async def rest_of(response: aiohttp.ClientResponse, digest: Digest, start: int) 
     if response.status == PART:
         part_from(response, digest, start)
         passed = 0
-    async for batch, _ in batches(response):
-        for piece in batch:
-            if passed < len(piece):
-                yield piece[passed:]
-            passed = max(0, passed - len(piece))
+    async with closing(batches(response)) as coming:
+        async for batch, _ in coming:
+            for piece in batch:
+                if passed < len(piece):
+                    yield piece[passed:]
+                passed = max(0, passed - len(piece))
 
 
 async def _settled(working: _Working) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.progress import Progress
 
 if TYPE_CHECKING:
@@ -49,14 +50,15 @@ class RemoteSource:
     async def read(self, start: int = 0) -> AsyncIterator[bytes]:
         """The bytes from an offset."""
         done = start
-        async for piece in self._stream(self._ref, self._blob.digest, self._blob.size, start):
-            done += len(piece)
-            yield piece
-            if self._progress is not None:
-                whole = done == self._blob.size
-                self._progress(
-                    Progress(self._blob.digest, done, self._blob.size, "done" if whole else "moving")
-                )
+        async with closing(self._stream(self._ref, self._blob.digest, self._blob.size, start)) as pieces:
+            async for piece in pieces:
+                done += len(piece)
+                yield piece
+                if self._progress is not None:
+                    whole = done == self._blob.size
+                    self._progress(
+                        Progress(self._blob.digest, done, self._blob.size, "done" if whole else "moving")
+                    )
 
 
 class Remote:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ghcr_client.closing import closing
 from ghcr_client.errors import GhcrError, InvalidUpload, UploadError, UploadUnknown
 from ghcr_client.hashing import Hasher, checked
 from ghcr_client.progress import Progress
@@ -41,6 +42,7 @@ class Upload:
         session: Where the upload goes on, once it has begun.
         broken: Whether something was sent to that session already.
         resumed: Whether a broken session was gone on with; that is tried once.
+        step: Bytes that this try sends at a time: 0 before it sends, None where all goes in one request.
     """
 
     ref: ImageRef
@@ -53,6 +55,7 @@ class Upload:
     session: Session | None = None
     broken: bool = False
     resumed: bool = False
+    step: int | None = 0
 
     def tell(self, done: int, state: State = "moving") -> None:
         """Tell how far it is."""
@@ -64,12 +67,13 @@ class Upload:
         self.tell(start)
         done = start if self.trusted else 0
         source = self.source.read(start) if self.trusted else checked(self.source, self.digest, self.size)
-        async for piece in source:
-            skipped = max(0, start - done)
-            done += len(piece)
-            if len(piece) > skipped:
-                yield piece[skipped:]
-                self.tell(done)
+        async with closing(source) as pieces:
+            async for piece in pieces:
+                skipped = max(0, start - done)
+                done += len(piece)
+                if len(piece) > skipped:
+                    yield piece[skipped:]
+                    self.tell(done)
 
 
 class Stream:
@@ -82,20 +86,23 @@ class Stream:
     Attributes:
         source: The content.
         hasher: What has its digest and size in the end.
+        step: Bytes that are sent at a time: 0 before, None where all goes in one request.
     """
 
     def __init__(self, source: Source, progress: ProgressCallback | None) -> None:
         self.source = source
         self.hasher = Hasher(source.digest.algorithm if source.digest else "sha256")
+        self.step: int | None = 0
         self._progress = progress
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The content, once."""
         self.tell("started")
-        async for piece in self.source.read():
-            await self.hasher.take(piece)
-            yield piece
-            self.tell("moving")
+        async with closing(self.source.read()) as pieces:
+            async for piece in pieces:
+                await self.hasher.take(piece)
+                yield piece
+                self.tell("moving")
         if self.source.size is not None and self.hasher.size != self.source.size:
             raise UploadError(
                 f"{self.hasher.size} bytes came instead of the {self.source.size} that were announced"

@@ -227,7 +227,7 @@ class UploadOperations(SessionOperations):
                 await self._send_once(upload)
             except GhcrError as error:
                 tries += 1
-                adapted = self._limits(upload.ref).adapt(error)
+                adapted = self._limits(upload.ref).adapt(error, upload.step)
                 # A part that was gone on with, and is not what was sent before, is no reason to give up.
                 may_pass = passes(error) or (upload.resumed and isinstance(error, InvalidContent))
                 if not (adapted or may_pass) or tries > self.config.max_retries + adapted:
@@ -246,7 +246,7 @@ class UploadOperations(SessionOperations):
 
     async def _send_once(self, upload: Upload) -> None:
         """One try. What a broken one left behind is gone on with, once; else a new session begins."""
-        start = 0
+        start, upload.step = 0, 0
         if upload.session is not None and upload.broken:
             start = 0 if upload.resumed else await self._arrived(upload.ref, upload.session)
             start = start if start <= upload.size else 0
@@ -257,10 +257,11 @@ class UploadOperations(SessionOperations):
         upload.broken = True
         limits = self._limits(upload.ref)
         if upload.size and (start or upload.chunk_size or limits.only_chunks):
-            size = limits.size(upload.chunk_size or self.config.chunk_size)
-            await upload.session.send(upload.pieces(start), start, size)
+            upload.step = limits.size(upload.chunk_size or self.config.chunk_size)
+            await upload.session.send(upload.pieces(start), start, upload.step)
             await self._finish_surely(upload.ref, upload.session, upload.digest)
         else:
+            upload.step = None if upload.size else 0
             body = Body(upload.pieces, upload.size, upload.source.rewindable)
             await self._finish(upload.ref, upload.session, upload.digest, body)
 
@@ -285,7 +286,7 @@ class UploadOperations(SessionOperations):
                 digest = await self._stream_once(ref, stream)
             except GhcrError as error:
                 tries += 1
-                adapted = self._limits(ref).adapt(error)
+                adapted = self._limits(ref).adapt(error, stream.step)
                 if not (adapted or passes(error)) or tries > self.config.max_retries + adapted:
                     raise
                 must_be_rewindable(source, error)
@@ -302,8 +303,10 @@ class UploadOperations(SessionOperations):
         limits = self._limits(ref)
         try:
             if limits.only_chunks:
-                await session.send(stream.pieces(), 0, limits.size(self.config.chunk_size))
+                stream.step = limits.size(self.config.chunk_size)
+                await session.send(stream.pieces(), 0, stream.step)
             else:
+                stream.step = None
                 await session.send_whole(Body(stream.pieces, stream.source.size, rewindable=False))
             digest = stream.hasher.digest
             if stream.source.digest is not None and stream.source.digest != digest:
