@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ghcr_sim.journal import Record
     from pytest_ghcr.per_test import PerTest
 
-__all__ = ["GhcrCassette", "cassette_path", "played"]
+__all__ = ["GhcrCassette", "cassette_path", "keep", "played"]
 
 UPSTREAM = "GHCR_SIM_UPSTREAM"
 """The variable that names another registry to record than https://ghcr.io."""
@@ -117,7 +117,7 @@ def played(test: PerTest) -> contextlib.AbstractContextManager[GhcrCassette]:
     """Replay or record a test's cassette for as long as the block runs.
 
     Raises:
-        CassetteError: There is none, it is damaged, or the recording does not replay.
+        CassetteError: There is none, it is damaged, or none can be written.
     """
     target = cassette_path(test)
     if test.settings.live:
@@ -164,8 +164,8 @@ def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCasset
                 yield cassette
         finally:
             BACKGROUND.run(upstream.__aexit__(None, None, None))
-        if keep and not test.failed:
-            BACKGROUND.run(recording.finish())
+        if keep and test.passed and not test.failed:
+            test.recording = recording
         else:
             recording.discard()
     except BaseException:
@@ -173,6 +173,21 @@ def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCasset
         raise
     finally:
         BACKGROUND.release()
+
+
+def keep(test: PerTest) -> None:
+    """Make a cassette of what a test has recorded, once everything of it has ended well.
+
+    Raises:
+        CassetteError: It holds a secret, or does not replay.
+    """
+    if test.recording is not None:
+        BACKGROUND.acquire()
+        try:
+            BACKGROUND.run(test.recording.finish())
+        finally:
+            BACKGROUND.release()
+        test.recording = None
 
 
 def _addresses(origin: str, *, over: bool) -> Addresses:

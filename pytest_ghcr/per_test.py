@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ghcr_sim.assemble import Simulator
+    from ghcr_sim.cassette.recording import Recording
     from ghcr_sim.exchange import Body, Handler, Request
     from ghcr_sim.journal import Record
     from pytest_ghcr.cassettes import GhcrCassette
@@ -91,7 +92,9 @@ class PerTest:
         cassette: Its cassette, once there is one.
         takeover: Its takeover, once there is one.
         proxy: Its proxy for subprocesses, once there is one.
-        failed: Whether the test has failed.
+        failed: Whether anything of the test has failed.
+        passed: Whether its call has passed; not where it was skipped, failed as expected, or was interrupted.
+        recording: What it has recorded, from the end of its cassette to the end of all its fixtures.
 
     Raises:
         pytest.UsageError: A setting is unknown.
@@ -105,6 +108,8 @@ class PerTest:
         self.takeover: Takeover | None = None
         self.proxy: Proxy | None = None
         self.failed = False
+        self.passed = False
+        self.recording: Recording | None = None
         self._front: Front | None = None
         self._folder: Path | None = None
         self._doors: list[ThreadDoor] = []
@@ -250,6 +255,12 @@ class PerTest:
         self._stack.close()
         problems = [_stray(by, wanted) for by, wanted in self._strays().items() if wanted]
         return problems + [f"pytest-ghcr has left {each} behind: please report it" for each in self._left()]
+
+    def forget(self) -> None:
+        """Forget what was recorded."""
+        if self.recording is not None:
+            self.recording.discard()
+            self.recording = None
 
     def settle(self) -> None:
         """Do what can be done only when all fixtures have ended, those that were there before ours, too."""

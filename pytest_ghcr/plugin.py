@@ -37,7 +37,6 @@ __all__ = [
 _TEST: pytest.StashKey[PerTest] = pytest.StashKey()
 _SESSION: pytest.StashKey[Ghcr] = pytest.StashKey()
 _BEFORE: pytest.StashKey[Asked | None] = pytest.StashKey()
-_PASSED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 pytest.register_assert_rewrite("pytest_ghcr.checks")
@@ -134,6 +133,33 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """What was recorded becomes a cassette where the test has passed, and no fixture has failed to end."""
+    try:
+        done = yield
+        _keep(item)
+        return done
+    except BaseException:
+        test = item.stash.get(_TEST, None)
+        if test is not None:
+            test.forget()
+        raise
+
+
+def _keep(item: pytest.Item) -> None:
+    test = item.stash.get(_TEST, None)
+    if test is None or test.recording is None:
+        return
+    from ghcr_sim.cassette import CassetteError  # noqa: PLC0415 - few tests record
+    from pytest_ghcr.cassettes import keep  # noqa: PLC0415 - the same
+
+    try:
+        keep(test)
+    except CassetteError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -143,8 +169,7 @@ def pytest_runtest_makereport(
     shared = _shared(item)
     if test is not None:
         test.failed = test.failed or report.failed
-    if call.when == "call":
-        item.stash[_PASSED] = report.passed
+        test.passed = report.passed if call.when == "call" else test.passed
     if test is None and call.excinfo is not None and _is_of_scope(call.excinfo):
         said = str(report.longrepr)
         report.sections += [("ghcr", advice) for words, advice in _SCOPES.items() if words in said][:1]
@@ -293,7 +318,7 @@ def ghcr(
         test.make_fake(base)
     with test.fake() as handle:
         yield handle
-    if request.node.stash.get(_PASSED, False):  # who failed or skipped before says so already
+    if test.passed:  # who failed or skipped before says so already
         _fail_unmet(handle)
 
 

@@ -432,3 +432,50 @@ def test_a_failing_test_records_nothing(user, real, pytester) -> None:
     done = user(RECORD + "    assert False\n", "--ghcr-record=all")
     done.assert_outcomes(failed=1)
     assert not list((pytester.path / "cassettes").rglob("*.jsonl*"))
+
+
+UNFINISHED = {
+    "interrupted": "    raise KeyboardInterrupt",
+    "exited": "    pytest.exit('enough')",
+    "skipped": "    pytest.skip('not today')",
+    "failed as expected": "    pytest.xfail('known')",
+    "a subtest failed": "    with subtests.test(): assert False",
+    "another fixture fails to end": "    request.getfixturevalue('broken')",
+    "a fixture of the module fails to end": "    request.getfixturevalue('broken_module')",
+}
+
+
+@pytest.mark.parametrize("end", UNFINISHED.values(), ids=UNFINISHED)
+def test_half_a_test_records_nothing(user, real, pytester, end) -> None:
+    """A good cassette stays as it was unless all of a test has passed, to the end of its last fixture."""
+    source = (
+        RECORD.replace("(ghcr_cassette", "(request, subtests, ghcr_cassette")
+        + """
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError
+
+@pytest.fixture(scope="module")
+def broken_module():
+    yield
+    raise RuntimeError
+
+if not hasattr(pytest, "Subtests"):
+    @pytest.fixture
+    def subtests():
+        from types import SimpleNamespace
+        from contextlib import nullcontext
+        return SimpleNamespace(test=nullcontext)
+"""
+    )
+    user(source, "--ghcr-record=once").assert_outcomes(passed=1)
+    path = pytester.path / "cassettes/test_user/test_it.jsonl"
+    before = path.read_bytes()
+    real.seed("acme/app:v1", annotations={"a": "later"})
+    last = source.index("\n@pytest.fixture\ndef broken")
+    user(source[:last] + end + source[last:], "--ghcr-record=all", apart=True)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
+    user(source, "--ghcr-record=all").assert_outcomes(passed=1)
+    assert path.read_bytes() != before
