@@ -110,26 +110,60 @@ class _Teller:
             report.sections.append(said)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that is marked gets its fake before anything else, whether it names the fixture or not."""
-    said = marked(item)
-    names: list[str] | None = getattr(item, "fixturenames", None)
-    if not said or names is None:
-        return
-    wanted = "ghcr_cassette" if said.get("cassette") else "ghcr" if said.get("takeover") else ""
-    if wanted and wanted not in names:
-        names.insert(0, wanted)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A wrong marker is an error of its test, in one line."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """A test gets what its marker or `ghcr_config` says, whether it names the fixture or not; a wrong one is told."""
     wrong = check_marker(item)
     if wrong:
         pytest.fail(wrong, pytrace=False)
+    _give(item)
     shared = _shared(item)
     if shared is not None:
         item.stash[_BEFORE] = next(reversed(shared.requests()), None)
+    done = yield
+    if (
+        marked(item).get("takeover")
+        and not _is_taken_over(item)
+        and not getattr(item.config.option, "setupplan", False)
+    ):
+        pytest.fail(_NO_TAKEOVER, pytrace=False)
+    return done
+
+
+_NO_TAKEOVER = (
+    "takeover=True was said, and https://ghcr.io does not lead to a fake: the test has no fixtures, the marker was "
+    "added when they had begun, or another fixture has the name of ghcr"
+)
+
+
+def _is_taken_over(item: pytest.Item) -> bool:
+    test = item.stash.get(_TEST, None)
+    return test is not None and test.takeover is not None
+
+
+def _give(item: pytest.Item) -> None:
+    """Have a test use the fixture that its settings need: after those of wider scopes, before all others."""
+    names: list[str] | None = getattr(item, "fixturenames", None)
+    wanted = _wanted(item) if names is not None else None
+    if names is None or wanted is None or wanted in names:
+        return
+    info = getattr(item, "_fixtureinfo", None)  # pytest tells it nowhere else
+    known = info.name2fixturedefs if info else {}
+    wider = [at for at, name in enumerate(names) if name in known and known[name][-1].scope != "function"]
+    first = wider[-1] + 1 if wider else 0
+    # All tests of a function have one list.
+    item.fixturenames = [*names[:first], wanted, *names[first:]]  # type: ignore[attr-defined]
+
+
+def _wanted(item: pytest.Item) -> str | None:
+    """The fixture that a test's settings need."""
+    said = marked(item)
+    if said.get("cassette"):
+        return "ghcr_cassette"
+    if said.get("takeover"):
+        return "ghcr"
+    configs = item.session._fixturemanager.getfixturedefs("ghcr_config", item)  # noqa: SLF001 - as above
+    return "_ghcr_configured" if configs and len(configs) > 1 and "takeover" not in said else None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -138,12 +172,12 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         done = yield
         _keep(item)
-        return done
     except BaseException:
         test = item.stash.get(_TEST, None)
         if test is not None:
             test.forget()
         raise
+    return done
 
 
 def _keep(item: pytest.Item) -> None:
@@ -209,7 +243,7 @@ _SCOPES = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """With `new`, a test whose cassette lacks something is run once more, and its cassette recorded anew."""
-    if "ghcr_cassette" not in getattr(item, "fixturenames", ()):
+    if "ghcr_cassette" not in getattr(item, "fixturenames", ()) and not marked(item).get("cassette"):
         return None
     from pytest_ghcr.again import run_again  # noqa: PLC0415 - few tests have cassettes
 
@@ -269,6 +303,15 @@ def _end(test: PerTest) -> None:
     problems = test.close()
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def _ghcr_configured(request: pytest.FixtureRequest, ghcr_config: Mapping[str, Any]) -> None:
+    """The takeover that `ghcr_config` says, before the test's other fixtures reach for ghcr.io."""
+    if ghcr_config.get("takeover"):
+        names = request.fixturenames
+        replays = "ghcr_cassette" in names or ("ghcr" not in names and ghcr_config.get("cassette"))
+        request.getfixturevalue("ghcr_cassette" if replays else "ghcr")
 
 
 @pytest.fixture(scope="session")
