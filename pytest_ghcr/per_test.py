@@ -205,17 +205,6 @@ class PerTest:
         finally:
             BACKGROUND.release()
 
-    def records(self, target: Path) -> bool:
-        """Whether a cassette is to be recorded, by the option, and by what a first try has shown."""
-        match self.settings.record:
-            case "all":
-                return True
-            case "once":
-                return not target.exists()
-            case "new":
-                return not target.exists() or self.item.stash.get(MISSED, False)
-        return False
-
     # -- the end
 
     @property

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_ghcr.settings import MARKER, OPTIONS, Record, check_ini, check_marker, marked, page_wanted
+from pytest_ghcr.settings import BEGAN, MARKER, OPTIONS, Record, check_ini, check_marker, marked, page_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -67,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The marker, and who tells what failed tests have to say: the process that reports."""
     config.addinivalue_line("markers", MARKER)
     check_ini(config)
+    config.stash[BEGAN] = time.time()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Teller(config), "ghcr-teller")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = [
+    "BEGAN",
     "MARKER",
     "OPTIONS",
     "Option",
@@ -29,6 +30,9 @@ __all__ = [
     "settings_of",
     "unknown",
 ]
+
+BEGAN: pytest.StashKey[float] = pytest.StashKey()
+"""When this process has begun, before any test: a cassette that is younger was made by this run."""
 
 Record = Literal["none", "once", "new", "all"]
 """`none` replays; `once` records a cassette that is not there; `new` also one that lacks something; `all` each one."""

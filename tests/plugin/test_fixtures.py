@@ -479,3 +479,58 @@ if not hasattr(pytest, "Subtests"):
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
     user(source, "--ghcr-record=all").assert_outcomes(passed=1)
     assert path.read_bytes() != before
+
+
+SHARED = """
+import os, pytest
+
+pytestmark = pytest.mark.ghcr(cassette="shared")
+TAGS = os.environ["TAGS"].split()
+
+@pytest.mark.parametrize("number", range(3))
+def test_it(ghcr_cassette, ghcr_client, number):
+    if TAGS[number] == "-":
+        return
+    assert ghcr_client.tag_digest(f"ghcr.io/acme/app:{TAGS[number]}")
+"""
+
+
+@pytest.mark.parametrize("how", ["once", "new", "all", "once -n2", "all -n2"])
+def test_tests_that_share_a_cassette(user, real, monkeypatch, pytester, how) -> None:
+    """What each of them asks is in it, whoever came last; what a run before has recorded is replaced."""
+    real.seed("acme/app:v3", visibility="public")
+    monkeypatch.setenv("TAGS", "v3 v3 v1")
+    user(SHARED, "--ghcr-record=all").assert_outcomes(passed=3)
+    path = pytester.path / "cassettes/shared.jsonl"
+    mode, *workers = how.split()
+    if mode == "once":
+        path.unlink()
+    monkeypatch.setenv("TAGS", "v2 v1 v2")
+    if workers:
+        pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+        done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *workers, f"--ghcr-record={mode}")
+    else:
+        done = user(SHARED, "-p", "no:randomly", f"--ghcr-record={mode}", apart=True)
+    done.assert_outcomes(passed=3)
+    monkeypatch.setenv("GHCR_SIM_UPSTREAM", "http://127.0.0.1:9")
+    user(SHARED).assert_outcomes(passed=3)
+    if mode != "new":
+        assert "manifests/v3" not in path.read_text()
+        assert '"v3"' not in path.read_text()
+
+
+def test_a_shared_cassette_that_lacks_something(user, real, monkeypatch, pytester) -> None:
+    """With `new`, it is not replaced where a test before has replayed it: a line says what to do."""
+    monkeypatch.setenv("TAGS", "v1 v1 v1")
+    user(SHARED, "--ghcr-record=all").assert_outcomes(passed=3)
+    before = (pytester.path / "cassettes/shared.jsonl").read_bytes()
+    monkeypatch.setenv("TAGS", "v1 v2 v1")
+    done = user(SHARED, "-p", "no:randomly", "--ghcr-record=new")
+    done.assert_outcomes(passed=2, errors=1)
+    said = "*lacks something for *test_it*1* needs it as it is*--ghcr-record=all*"
+    done.stdout.fnmatch_lines([said])
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2", "--ghcr-record=new")
+    done.assert_outcomes(passed=2, errors=1)
+    done.stdout.fnmatch_lines([said])
+    assert (pytester.path / "cassettes/shared.jsonl").read_bytes() == before
