@@ -101,8 +101,8 @@ def cassette_path(test: PerTest) -> Path:
     if said is None:
         classes = [each.name for each in test.item.listchain() if isinstance(each, pytest.Class)]
         return folder / test.item.path.stem / f"{_file_name('.'.join([*classes, test.item.name]))}.jsonl"
-    if isinstance(said, Path) or said.endswith(".jsonl") or "/" in said:
-        return test.beside / said
+    if isinstance(said, Path):
+        return said
     shipped = f"cassettes/{said}.jsonl"
     mine = folder / f"{said}.jsonl"
     return path(shipped) if not mine.exists() and shipped in names() else mine

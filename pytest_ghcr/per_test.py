@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from ghcr_sim.serve import Door
 from ghcr_sim.threads import BACKGROUND, ThreadDoor
 from ghcr_sim.tls import Authority
 from pytest_ghcr.fakes import make_simulator
-from pytest_ghcr.settings import marked, settings_of
+from pytest_ghcr.settings import marked, placed, settings_of
 from pytest_ghcr.simulator import Ghcr
 from pytest_ghcr.takeover import HOSTS, HTTPS, Takeover
 
@@ -84,7 +85,7 @@ class PerTest:
 
     Args:
         item: The test.
-        fixture: What `ghcr_config` gives.
+        fixture: What `ghcr_config` gives, with whole paths.
 
     Attributes:
         settings: What holds for this test.
@@ -102,7 +103,8 @@ class PerTest:
 
     def __init__(self, item: pytest.Item, fixture: Mapping[str, Any] | None) -> None:
         self.item = item
-        self.settings = settings_of(item.config, marked(item), fixture)
+        self._marker = placed(marked(item), self.beside)
+        self.settings = settings_of(item.config, self._marker, fixture)
         self.ghcr: Ghcr | None = None
         self.cassette: GhcrCassette | None = None
         self.takeover: Takeover | None = None
@@ -143,7 +145,10 @@ class PerTest:
         Raises:
             GhcrSimError, TypeError, ValueError: Its settings make no sense.
         """
-        self.ghcr = Ghcr(make_simulator(self.settings, self.beside, base))
+        settings = self.settings
+        if base is not None:  # the fixture's seed is in there, or was changed on purpose
+            settings = replace(settings, seed=self._marker.get("seed"))
+        self.ghcr = Ghcr(make_simulator(settings, base))
 
     @contextlib.contextmanager
     def fake(self) -> Iterator[Ghcr]:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_ghcr.settings import BEGAN, MARKER, OPTIONS, Record, check_ini, check_marker, marked, page_wanted
+from pytest_ghcr.settings import (
+    BEGAN,
+    MARKER,
+    OPTIONS,
+    Record,
+    check_ini,
+    check_marker,
+    marked,
+    page_wanted,
+    placed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -100,6 +112,8 @@ class _Teller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a section to the report of a failed test, before anybody prints it."""
+        if self._page is not None and report.when == "setup":
+            self._page.begin(report.nodeid)
         text = getattr(report, "ghcr_story", None)
         if text is None:
             return
@@ -112,7 +126,7 @@ class _Teller:
             report.sections.append(said)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """A test gets what its marker or `ghcr_config` says, whether it names the fixture or not; a wrong one is told."""
     wrong = check_marker(item)
@@ -281,7 +295,8 @@ def ghcr_config() -> Mapping[str, Any]:
     """Settings of all fakes of a conftest's tests; override it to return some.
 
     `{"profile": "oci"}`, and `seed`, `credentials`, `cassette`, `takeover`, `record`, `live`. A test's marker and the
-    command line come before it; the ini file and the defaults after it.
+    command line come before it; the ini file and the defaults after it. Files are relative to the file that defines
+    this fixture. `seed` is in `ghcr_session`, too.
     """
     return {}
 
@@ -296,9 +311,17 @@ def _test_of(request: pytest.FixtureRequest, fixture: Mapping[str, Any]) -> PerT
         from pytest_ghcr.per_test import PerTest  # noqa: PLC0415 - plugin import must cost pytest nothing
 
         with _in_a_line():
-            test = request.node.stash[_TEST] = PerTest(request.node, fixture)
+            test = request.node.stash[_TEST] = PerTest(request.node, _found(request, fixture))
         request.node.addfinalizer(partial(_end, test))
     return test
+
+
+def _found(request: pytest.FixtureRequest, fixture: Mapping[str, Any]) -> dict[str, Any]:
+    """What `ghcr_config` gives, with the paths that it means: relative to the file that defines it, for all tests."""
+    defined: Any = request._get_active_fixturedef("ghcr_config")  # noqa: SLF001 - pytest tells it nowhere else
+    code = getattr(inspect.unwrap(defined.func), "__code__", None)
+    folder = Path(code.co_filename).parent if code else request.config.rootpath
+    return placed(fixture or {}, folder)
 
 
 def _end(test: PerTest) -> None:
@@ -310,9 +333,10 @@ def _end(test: PerTest) -> None:
 @pytest.fixture
 def _ghcr_configured(request: pytest.FixtureRequest, ghcr_config: Mapping[str, Any]) -> None:
     """The takeover that `ghcr_config` says, before the test's other fixtures reach for ghcr.io."""
-    if ghcr_config.get("takeover"):
+    said = ghcr_config or {}
+    if said.get("takeover"):
         names = request.fixturenames
-        replays = "ghcr_cassette" in names or ("ghcr" not in names and ghcr_config.get("cassette"))
+        replays = "ghcr_cassette" in names or ("ghcr" not in names and said.get("cassette"))
         request.getfixturevalue("ghcr_cassette" if replays else "ghcr")
 
 
@@ -331,8 +355,8 @@ def ghcr_session(
     from pytest_ghcr.simulator import Ghcr  # noqa: PLC0415 - the same
 
     with _in_a_line():
-        settings = settings_of(request.config, {}, ghcr_config)
-        handle = Ghcr(make_simulator(settings, request.config.rootpath))
+        settings = settings_of(request.config, {}, _found(request, ghcr_config))
+        handle = Ghcr(make_simulator(settings))
     request.session.stash[_SESSION] = handle
     with handle.running():
         yield handle

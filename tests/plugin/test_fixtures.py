@@ -47,6 +47,42 @@ def test_each_test_has_a_fork_of_the_session(user) -> None:
     done.assert_outcomes(passed=4)
 
 
+def test_a_fork_is_what_the_session_is(user) -> None:
+    """The seed of `ghcr_config` is the session's: what became of it there is not planted over again; a marker's is."""
+    done = user(
+        """
+        import pytest
+
+        def digests(ghcr):
+            found = [ghcr.simulator.store.manifest("acme/app", each) for each in ("v1", "v2")]
+            return [each and each.digest for each in found]
+
+        def test_it(ghcr, ghcr_session):
+            assert digests(ghcr) == digests(ghcr_session)
+
+        @pytest.mark.ghcr(seed="acme/app:v2")
+        def test_a_marker(ghcr, ghcr_session):
+            assert digests(ghcr)[0] == digests(ghcr_session)[0]
+            assert digests(ghcr)[1]
+
+        def test_alone(ghcr):
+            assert digests(ghcr)[0]
+        """,
+        conftest="""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def ghcr_config():
+            return {"seed": "acme/app:v1"}
+
+        @pytest.fixture(scope="session", autouse=True)
+        def catalogue(ghcr_session):
+            ghcr_session.seed("acme/app:v1", layers=[{"a": "new"}])
+        """,
+    )
+    done.assert_outcomes(passed=3)
+
+
 def test_without_the_session_it_is_empty(user) -> None:
     """Who does not use it, by whatever fixture, gets an empty fake in every order of tests."""
     done = user(
