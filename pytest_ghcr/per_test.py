@@ -127,6 +127,12 @@ class PerTest:
         """The folder of the test's file."""
         return self.item.path.parent
 
+    @property
+    def will_be_run_again(self) -> bool:
+        """Whether nothing counts of this try: with `new`, its cassette lacks something, and is recorded in the next."""
+        report = self.cassette.report if self.cassette else None
+        return bool(self.settings.record == "new" and report is not None and report.misses)
+
     def folder(self) -> Path:
         """A folder for this test alone, gone when it ends."""
         if self._folder is None:

@@ -228,6 +228,8 @@ def pytest_runtest_makereport(
 
         story = story_of(item, report, test, shared, item.stash.get(_BEFORE, None))
         report.ghcr_story = story  # type: ignore[attr-defined]
+    if test is not None and report.failed and test.will_be_run_again:
+        report.outcome = "rerun"  # type: ignore[assignment] # as rerun plugins say it: a subtest is reported at once
     if test is not None and call.when == "teardown":
         test.settle()
         del item.stash[_TEST]  # pytest keeps its items: their content would stay to the end

@@ -419,6 +419,21 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
 
 
+def test_subtests_of_a_first_try(user, real, monkeypatch) -> None:
+    """With `new`, a subtest that fails by a miss counts no more than its test does: the second try passes."""
+    pytest.importorskip("_pytest.subtests", reason="pytest has no subtests yet")
+    source = RECORD.replace("(ghcr_cassette", "(subtests, ghcr_cassette").replace(
+        "        assert", "        with subtests.test(each): assert"
+    )
+    user(source, "--ghcr-record=once").assert_outcomes(passed=1)
+    monkeypatch.setenv("TAGS", "v1 v2")
+    for verbose in ("-q", "-v"):
+        done = user(source, "--ghcr-record=new", verbose)
+        done.assert_outcomes(passed=1)
+        assert done.ret == 0
+    user(source).assert_outcomes(passed=1)
+
+
 def test_each_test_has_a_cassette_of_its_own(user, real, pytester) -> None:
     """Tests of the same name in several classes, and parameters that no file can be named after."""
     source = """
