@@ -25,6 +25,7 @@ from ghcr_sim.serve import Door
 from ghcr_sim.threads import BACKGROUND, ThreadDoor
 from ghcr_sim.upstream import Upstream
 from pytest_ghcr.per_test import MISSED
+from pytest_ghcr.settings import BEGAN, marked
 from pytest_ghcr.takeover import HOSTS
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from ghcr_sim.journal import Record
     from pytest_ghcr.per_test import PerTest
 
-__all__ = ["GhcrCassette", "cassette_path", "played"]
+__all__ = ["GhcrCassette", "cassette_path", "keep", "played"]
 
 UPSTREAM = "GHCR_SIM_UPSTREAM"
 """The variable that names another registry to record than https://ghcr.io."""
@@ -44,6 +45,9 @@ UPSTREAM = "GHCR_SIM_UPSTREAM"
 TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 """The variable whose token is used where the real service answers."""
 
+
+_REPLAYED: pytest.StashKey[dict[Path, str]] = pytest.StashKey()
+"""Cassette → the first test of the session that has replayed it, and missed nothing."""
 
 _AGAIN = "to record again: pytest --ghcr-record=new"
 
@@ -97,8 +101,8 @@ def cassette_path(test: PerTest) -> Path:
     if said is None:
         classes = [each.name for each in test.item.listchain() if isinstance(each, pytest.Class)]
         return folder / test.item.path.stem / f"{_file_name('.'.join([*classes, test.item.name]))}.jsonl"
-    if isinstance(said, Path) or said.endswith(".jsonl") or "/" in said:
-        return test.beside / said
+    if isinstance(said, Path):
+        return said
     shipped = f"cassettes/{said}.jsonl"
     mine = folder / f"{said}.jsonl"
     return path(shipped) if not mine.exists() and shipped in names() else mine
@@ -117,12 +121,64 @@ def played(test: PerTest) -> contextlib.AbstractContextManager[GhcrCassette]:
     """Replay or record a test's cassette for as long as the block runs.
 
     Raises:
-        CassetteError: There is none, it is damaged, or the recording does not replay.
+        CassetteError: There is none, it is damaged, or none can be written.
     """
     target = cassette_path(test)
     if test.settings.live:
         return _recorded(test, target, keep=False)
-    return _recorded(test, _own(test, target), keep=True) if test.records(target) else _replayed(test, target)
+    if not _records(test, target):
+        return _replayed(test, target)
+    _refuse_to_replace(test, target)
+    return _recorded(test, _own(test, target), keep=True)
+
+
+def _records(test: PerTest, target: Path) -> bool:
+    """Whether a cassette is to be recorded, by the option, and by what a first try has shown."""
+    match test.settings.record:
+        case "all":
+            return True
+        case "once":
+            return not target.exists() or _is_new(test, target)
+        case "new":
+            return not target.exists() or test.item.stash.get(MISSED, False)
+    return False
+
+
+def _is_new(test: PerTest, target: Path) -> bool:
+    """Whether this run has recorded it, in whichever of its processes."""
+    return target.exists() and target.stat().st_mtime >= test.item.config.stash[BEGAN]
+
+
+def _sharing_elsewhere(test: PerTest) -> str | None:
+    """A test that has the same cassette by its marker, and may have replayed it in another process, unseen."""
+    if test.settings.record != "new" or not hasattr(test.item.config, "workerinput"):
+        return None
+    mine = marked(test.item).get("cassette")
+    return next(
+        (
+            each.nodeid
+            for each in test.item.session.items
+            if each is not test.item
+            and mine is not None
+            and (each.path.parent, marked(each).get("cassette")) == (test.beside, mine)
+        ),
+        None,
+    )
+
+
+def _refuse_to_replace(test: PerTest, target: Path) -> None:
+    """Refuse to record a cassette anew for one test where another one has replayed the old one in this run.
+
+    Raises:
+        CassetteError: So it is.
+    """
+    other = test.item.session.stash.get(_REPLAYED, {}).get(target) or _sharing_elsewhere(test)
+    if other is not None and target.exists() and not _is_new(test, target):
+        raise CassetteError(
+            f"it lacks something for {test.item.nodeid}, and {other} needs it as it is",
+            path=target,
+            remedy="record it with all tests that share it: pytest --ghcr-record=all",
+        )
 
 
 def _own(test: PerTest, target: Path) -> Path:
@@ -145,7 +201,9 @@ def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
         with _opened(test, cassette):
             yield cassette
     finally:
-        test.item.stash[MISSED] = bool(replay.close().misses)
+        missed = test.item.stash[MISSED] = bool(replay.close().misses)
+        if not missed:
+            test.item.session.stash.setdefault(_REPLAYED, {}).setdefault(target, test.item.nodeid)
 
 
 @contextlib.contextmanager
@@ -164,8 +222,8 @@ def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCasset
                 yield cassette
         finally:
             BACKGROUND.run(upstream.__aexit__(None, None, None))
-        if keep and not test.failed:
-            BACKGROUND.run(recording.finish())
+        if keep and test.passed and not test.failed:
+            test.recording = recording
         else:
             recording.discard()
     except BaseException:
@@ -173,6 +231,23 @@ def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCasset
         raise
     finally:
         BACKGROUND.release()
+
+
+def keep(test: PerTest) -> None:
+    """Make a cassette of what a test has recorded, once everything of it has ended well.
+
+    What other tests of this run have recorded in it stays.
+
+    Raises:
+        CassetteError: It holds a secret, or does not replay.
+    """
+    if test.recording is not None:
+        BACKGROUND.acquire()
+        try:
+            BACKGROUND.run(test.recording.finish(since=test.item.config.stash[BEGAN]))
+        finally:
+            BACKGROUND.release()
+        test.recording = None
 
 
 def _addresses(origin: str, *, over: bool) -> Addresses:

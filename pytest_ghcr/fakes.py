@@ -10,8 +10,6 @@ from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ghcr_fixtures import names, path
-
 from ghcr_sim.assemble import Simulator
 from ghcr_sim.auth import Accounts, Credential, accounts_of, load_accounts
 from pytest_ghcr.settings import unknown
@@ -22,34 +20,29 @@ if TYPE_CHECKING:
 __all__ = ["make_simulator"]
 
 
-def make_simulator(settings: Settings, folder: Path, base: Simulator | None = None) -> Simulator:
+def make_simulator(settings: Settings, base: Simulator | None = None) -> Simulator:
     """Make a test's fake.
 
     Args:
         settings: What it is like.
-        folder: Where the test's file is: paths are relative to it.
         base: What it is a fork of; None for an empty one.
 
     Raises:
         GhcrSimError, TypeError: Something cannot be seeded, or is no credential.
     """
-    accounts = _accounts(settings.credentials, folder)
-    profile = settings.profile
-    if isinstance(profile, Path) or (isinstance(profile, str) and profile.endswith(".toml")):
-        profile = folder / profile
     make = Simulator if base is None else base.fork
-    made = make(profile=profile, accounts=accounts)
+    made = make(profile=settings.profile, accounts=_accounts(settings.credentials))
     for seed in _seeds(settings.seed):
-        _plant(made, seed, folder)
+        _plant(made, seed)
     return made
 
 
-def _accounts(said: Any, folder: Path) -> Accounts | None:
+def _accounts(said: Any) -> Accounts | None:
     """Who exists."""
     if said is None or isinstance(said, Accounts):
         return said
-    if isinstance(said, str | Path):
-        return load_accounts(folder / said)
+    if isinstance(said, Path):
+        return load_accounts(said)
     one = isinstance(said, Credential | Mapping) or not isinstance(said, Iterable)
     return accounts_of({"credential": (said,) if one else tuple(said)}, "credentials")
 
@@ -64,7 +57,7 @@ def _seeds(said: Any) -> list[tuple[Any, Mapping[str, Any]]]:
     return [(each, {}) for each in many]
 
 
-def _plant(simulator: Simulator, seed: tuple[Any, Mapping[str, Any]], folder: Path) -> None:
+def _plant(simulator: Simulator, seed: tuple[Any, Mapping[str, Any]]) -> None:
     what, recipe = seed
     if not isinstance(what, str | Path):
         raise TypeError(
@@ -74,14 +67,13 @@ def _plant(simulator: Simulator, seed: tuple[Any, Mapping[str, Any]], folder: Pa
         raise TypeError(
             f"seed: the recipe of {str(what)!r} is a mapping, such as {{'platforms': ['linux/amd64']}}"
         )
-    archive = _archive(what, folder)
-    wrong = unknown(recipe, ("repository",) if archive else _ingredients()) if recipe else None
+    wrong = unknown(recipe, ("repository",) if isinstance(what, Path) else _ingredients()) if recipe else None
     if wrong:
         raise TypeError(f"seed: the recipe of {str(what)!r} has no {wrong}")
-    if archive is None:
-        simulator.seed(str(what), **recipe)
+    if isinstance(what, Path):
+        simulator.seed_path(what, **recipe)
     else:
-        simulator.seed_path(archive, **recipe)
+        simulator.seed(what, **recipe)
 
 
 def _ingredients() -> list[str]:
@@ -89,13 +81,3 @@ def _ingredients() -> list[str]:
     from ghcr_sim.seed import seed  # noqa: PLC0415 - few tests have recipes
 
     return [name for name, each in signature(seed).parameters.items() if each.kind is each.KEYWORD_ONLY]
-
-
-def _archive(what: str | Path, folder: Path) -> Path | None:
-    """The layout or archive that is meant, if one is: a path beside the test, or the name of a shipped seed."""
-    if isinstance(what, Path) or what.endswith((".tar", ".tar.gz", ".tgz")) or what.startswith((".", "/")):
-        known = f"seeds/{what}"
-        if isinstance(what, str) and not (folder / what).exists() and known in names():
-            return path(known)
-        return folder / what
-    return None

@@ -9,6 +9,7 @@ import contextlib
 import shutil
 import tempfile
 import threading
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from ghcr_sim.serve import Door
 from ghcr_sim.threads import BACKGROUND, ThreadDoor
 from ghcr_sim.tls import Authority
 from pytest_ghcr.fakes import make_simulator
-from pytest_ghcr.settings import marked, settings_of
+from pytest_ghcr.settings import marked, placed, settings_of
 from pytest_ghcr.simulator import Ghcr
 from pytest_ghcr.takeover import HOSTS, HTTPS, Takeover
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ghcr_sim.assemble import Simulator
+    from ghcr_sim.cassette.recording import Recording
     from ghcr_sim.exchange import Body, Handler, Request
     from ghcr_sim.journal import Record
     from pytest_ghcr.cassettes import GhcrCassette
@@ -83,7 +85,7 @@ class PerTest:
 
     Args:
         item: The test.
-        fixture: What `ghcr_config` gives.
+        fixture: What `ghcr_config` gives, with whole paths.
 
     Attributes:
         settings: What holds for this test.
@@ -91,7 +93,9 @@ class PerTest:
         cassette: Its cassette, once there is one.
         takeover: Its takeover, once there is one.
         proxy: Its proxy for subprocesses, once there is one.
-        failed: Whether the test has failed.
+        failed: Whether anything of the test has failed.
+        passed: Whether its call has passed; not where it was skipped, failed as expected, or was interrupted.
+        recording: What it has recorded, from the end of its cassette to the end of all its fixtures.
 
     Raises:
         pytest.UsageError: A setting is unknown.
@@ -99,12 +103,15 @@ class PerTest:
 
     def __init__(self, item: pytest.Item, fixture: Mapping[str, Any] | None) -> None:
         self.item = item
-        self.settings = settings_of(item.config, marked(item), fixture)
+        self._marker = placed(marked(item), self.beside)
+        self.settings = settings_of(item.config, self._marker, fixture)
         self.ghcr: Ghcr | None = None
         self.cassette: GhcrCassette | None = None
         self.takeover: Takeover | None = None
         self.proxy: Proxy | None = None
         self.failed = False
+        self.passed = False
+        self.recording: Recording | None = None
         self._front: Front | None = None
         self._answers: Handler | None = None
         self._folder: Path | None = None
@@ -115,6 +122,12 @@ class PerTest:
     def beside(self) -> Path:
         """The folder of the test's file."""
         return self.item.path.parent
+
+    @property
+    def will_be_run_again(self) -> bool:
+        """Whether nothing counts of this try: with `new`, its cassette lacks something, and is recorded in the next."""
+        report = self.cassette.report if self.cassette else None
+        return bool(self.settings.record == "new" and report is not None and report.misses)
 
     def folder(self) -> Path:
         """A folder for this test alone, gone when it ends."""
@@ -134,7 +147,10 @@ class PerTest:
         Raises:
             GhcrSimError, TypeError, ValueError: Its settings make no sense.
         """
-        self.ghcr = Ghcr(make_simulator(self.settings, self.beside, base))
+        settings = self.settings
+        if base is not None:  # the fixture's seed is in there, or was changed on purpose
+            settings = replace(settings, seed=self._marker.get("seed"))
+        self.ghcr = Ghcr(make_simulator(settings, base))
 
     @contextlib.contextmanager
     def fake(self) -> Iterator[Ghcr]:
@@ -209,17 +225,6 @@ class PerTest:
         finally:
             BACKGROUND.release()
 
-    def records(self, target: Path) -> bool:
-        """Whether a cassette is to be recorded, by the option, and by what a first try has shown."""
-        match self.settings.record:
-            case "all":
-                return True
-            case "once":
-                return not target.exists()
-            case "new":
-                return not target.exists() or self.item.stash.get(MISSED, False)
-        return False
-
     # -- the end
 
     @property
@@ -271,6 +276,12 @@ class PerTest:
         """Do what can be done only when the fixtures begin to end, and other plugins think that the test has ended."""
         if self.takeover is not None:
             self.takeover.hold()
+
+    def forget(self) -> None:
+        """Forget what was recorded."""
+        if self.recording is not None:
+            self.recording.discard()
+            self.recording = None
 
     def settle(self) -> None:
         """Do what can be done only when all fixtures have ended, those that were there before ours, too."""

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
+import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from pytest_ghcr.settings import MARKER, OPTIONS, Record, check_ini, check_marker, marked, page_wanted
+from pytest_ghcr.settings import (
+    BEGAN,
+    MARKER,
+    OPTIONS,
+    Record,
+    check_ini,
+    check_marker,
+    marked,
+    page_wanted,
+    placed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -37,7 +50,6 @@ __all__ = [
 _TEST: pytest.StashKey[PerTest] = pytest.StashKey()
 _SESSION: pytest.StashKey[Ghcr] = pytest.StashKey()
 _BEFORE: pytest.StashKey[Asked | None] = pytest.StashKey()
-_PASSED: pytest.StashKey[bool] = pytest.StashKey()
 
 
 pytest.register_assert_rewrite("pytest_ghcr.checks")
@@ -68,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The marker, and who tells what failed tests have to say: the process that reports."""
     config.addinivalue_line("markers", MARKER)
     check_ini(config)
+    config.stash[BEGAN] = time.time()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Teller(config), "ghcr-teller")
 
@@ -99,6 +112,8 @@ class _Teller:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add a section to the report of a failed test, before anybody prints it."""
+        if self._page is not None and report.when == "setup":
+            self._page.begin(report.nodeid)
         text = getattr(report, "ghcr_story", None)
         if text is None:
             return
@@ -111,26 +126,87 @@ class _Teller:
             report.sections.append(said)
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A test that is marked gets its fake before anything else, whether it names the fixture or not."""
-    said = marked(item)
-    names: list[str] | None = getattr(item, "fixturenames", None)
-    if not said or names is None:
-        return
-    wanted = "ghcr_cassette" if said.get("cassette") else "ghcr" if said.get("takeover") else ""
-    if wanted and wanted not in names:
-        names.insert(0, wanted)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A wrong marker is an error of its test, in one line."""
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """A test gets what its marker or `ghcr_config` says, whether it names the fixture or not; a wrong one is told."""
     wrong = check_marker(item)
     if wrong:
         pytest.fail(wrong, pytrace=False)
+    _give(item)
     shared = _shared(item)
     if shared is not None:
         item.stash[_BEFORE] = next(reversed(shared.requests()), None)
+    done = yield
+    if (
+        marked(item).get("takeover")
+        and not _is_taken_over(item)
+        and not getattr(item.config.option, "setupplan", False)
+    ):
+        pytest.fail(_NO_TAKEOVER, pytrace=False)
+    return done
+
+
+_NO_TAKEOVER = (
+    "takeover=True was said, and https://ghcr.io does not lead to a fake: the test has no fixtures, the marker was "
+    "added when they had begun, or another fixture has the name of ghcr"
+)
+
+
+def _is_taken_over(item: pytest.Item) -> bool:
+    test = item.stash.get(_TEST, None)
+    return test is not None and test.takeover is not None
+
+
+def _give(item: pytest.Item) -> None:
+    """Have a test use the fixture that its settings need: after those of wider scopes, before all others."""
+    names: list[str] | None = getattr(item, "fixturenames", None)
+    wanted = _wanted(item) if names is not None else None
+    if names is None or wanted is None or wanted in names:
+        return
+    info = getattr(item, "_fixtureinfo", None)  # pytest tells it nowhere else
+    known = info.name2fixturedefs if info else {}
+    wider = [at for at, name in enumerate(names) if name in known and known[name][-1].scope != "function"]
+    first = wider[-1] + 1 if wider else 0
+    # All tests of a function have one list.
+    item.fixturenames = [*names[:first], wanted, *names[first:]]  # type: ignore[attr-defined]
+
+
+def _wanted(item: pytest.Item) -> str | None:
+    """The fixture that a test's settings need."""
+    said = marked(item)
+    if said.get("cassette"):
+        return "ghcr_cassette"
+    if said.get("takeover"):
+        return "ghcr"
+    configs = item.session._fixturemanager.getfixturedefs("ghcr_config", item)  # noqa: SLF001 - as above
+    return "_ghcr_configured" if configs and len(configs) > 1 and "takeover" not in said else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """What was recorded becomes a cassette where the test has passed, and no fixture has failed to end."""
+    try:
+        done = yield
+        _keep(item)
+    except BaseException:
+        test = item.stash.get(_TEST, None)
+        if test is not None:
+            test.forget()
+        raise
+    return done
+
+
+def _keep(item: pytest.Item) -> None:
+    test = item.stash.get(_TEST, None)
+    if test is None or test.recording is None:
+        return
+    from ghcr_sim.cassette import CassetteError  # noqa: PLC0415 - few tests record
+    from pytest_ghcr.cassettes import keep  # noqa: PLC0415 - the same
+
+    try:
+        keep(test)
+    except CassetteError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -143,8 +219,7 @@ def pytest_runtest_makereport(
     shared = _shared(item)
     if test is not None:
         test.failed = test.failed or report.failed
-    if call.when == "call":
-        item.stash[_PASSED] = report.passed
+        test.passed = report.passed if call.when == "call" else test.passed
     if test is None and call.excinfo is not None and _is_of_scope(call.excinfo):
         said = str(report.longrepr)
         report.sections += [("ghcr", advice) for words, advice in _SCOPES.items() if words in said][:1]
@@ -153,6 +228,8 @@ def pytest_runtest_makereport(
 
         story = story_of(item, report, test, shared, item.stash.get(_BEFORE, None))
         report.ghcr_story = story  # type: ignore[attr-defined]
+    if test is not None and report.failed and test.will_be_run_again:
+        report.outcome = "rerun"  # type: ignore[assignment] # as rerun plugins say it: a subtest is reported at once
     if test is not None and call.when != "teardown":
         item.addfinalizer(test.hold)  # the last one to be added is the first one to be called
     elif test is not None:
@@ -186,7 +263,7 @@ _SCOPES = {
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """With `new`, a test whose cassette lacks something is run once more, and its cassette recorded anew."""
-    if "ghcr_cassette" not in getattr(item, "fixturenames", ()):
+    if "ghcr_cassette" not in getattr(item, "fixturenames", ()) and not marked(item).get("cassette"):
         return None
     from pytest_ghcr.again import run_again  # noqa: PLC0415 - few tests have cassettes
 
@@ -222,7 +299,8 @@ def ghcr_config() -> Mapping[str, Any]:
     """Settings of all fakes of a conftest's tests; override it to return some.
 
     `{"profile": "oci"}`, and `seed`, `credentials`, `cassette`, `takeover`, `record`, `live`. A test's marker and the
-    command line come before it; the ini file and the defaults after it.
+    command line come before it; the ini file and the defaults after it. Files are relative to the file that defines
+    this fixture. `seed` is in `ghcr_session`, too.
     """
     return {}
 
@@ -237,15 +315,33 @@ def _test_of(request: pytest.FixtureRequest, fixture: Mapping[str, Any]) -> PerT
         from pytest_ghcr.per_test import PerTest  # noqa: PLC0415 - plugin import must cost pytest nothing
 
         with _in_a_line():
-            test = request.node.stash[_TEST] = PerTest(request.node, fixture)
+            test = request.node.stash[_TEST] = PerTest(request.node, _found(request, fixture))
         request.node.addfinalizer(partial(_end, test))
     return test
+
+
+def _found(request: pytest.FixtureRequest, fixture: Mapping[str, Any]) -> dict[str, Any]:
+    """What `ghcr_config` gives, with the paths that it means: relative to the file that defines it, for all tests."""
+    defined: Any = request._get_active_fixturedef("ghcr_config")  # noqa: SLF001 - pytest tells it nowhere else
+    code = getattr(inspect.unwrap(defined.func), "__code__", None)
+    folder = Path(code.co_filename).parent if code else request.config.rootpath
+    return placed(fixture or {}, folder)
 
 
 def _end(test: PerTest) -> None:
     problems = test.close()
     if problems:
         pytest.fail("\n".join(problems), pytrace=False)
+
+
+@pytest.fixture
+def _ghcr_configured(request: pytest.FixtureRequest, ghcr_config: Mapping[str, Any]) -> None:
+    """The takeover that `ghcr_config` says, before the test's other fixtures reach for ghcr.io."""
+    said = ghcr_config or {}
+    if said.get("takeover"):
+        names = request.fixturenames
+        replays = "ghcr_cassette" in names or ("ghcr" not in names and said.get("cassette"))
+        request.getfixturevalue("ghcr_cassette" if replays else "ghcr")
 
 
 @pytest.fixture(scope="session")
@@ -263,8 +359,8 @@ def ghcr_session(
     from pytest_ghcr.simulator import Ghcr  # noqa: PLC0415 - the same
 
     with _in_a_line():
-        settings = settings_of(request.config, {}, ghcr_config)
-        handle = Ghcr(make_simulator(settings, request.config.rootpath))
+        settings = settings_of(request.config, {}, _found(request, ghcr_config))
+        handle = Ghcr(make_simulator(settings))
     request.session.stash[_SESSION] = handle
     with handle.running():
         yield handle
@@ -295,7 +391,7 @@ def ghcr(
         test.make_fake(base)
     with test.fake() as handle:
         yield handle
-    if request.node.stash.get(_PASSED, False):  # who failed or skipped before says so already
+    if test.passed:  # who failed or skipped before says so already
         _fail_unmet(handle)
 
 

@@ -6,16 +6,15 @@ says which one was meant.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
 __all__ = [
+    "BEGAN",
     "MARKER",
     "OPTIONS",
     "Option",
@@ -25,10 +24,14 @@ __all__ = [
     "check_marker",
     "marked",
     "page_wanted",
+    "placed",
     "record_of",
     "settings_of",
     "unknown",
 ]
+
+BEGAN: pytest.StashKey[float] = pytest.StashKey()
+"""When this process has begun, before any test: a cassette that is younger was made by this run."""
 
 Record = Literal["none", "once", "new", "all"]
 """`none` replays; `once` records a cassette that is not there; `new` also one that lacks something; `all` each one."""
@@ -211,22 +214,73 @@ def _ill_record(said: object) -> str | None:
 
 def _command_line(config: pytest.Config) -> dict[str, Any]:
     said = {each.name: config.getoption(each.ini) for each in OPTIONS if each.name != "report"}
-    return _placed(said, config.invocation_params.dir)
+    return placed(said, config.invocation_params.dir)
 
 
 def _ini(config: pytest.Config) -> dict[str, Any]:
     said = {each.name: config.getini(each.ini) or None for each in OPTIONS if each.name != "report"}
-    return _placed(said, _beside_ini(config))
+    return placed(said, _beside_ini(config))
 
 
 def _beside_ini(config: pytest.Config) -> Path:
     return config.rootpath if config.inipath is None else config.inipath.parent
 
 
-def _placed(said: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """A profile's file is where the one who names it is; a marker's and a fixture's is beside the test."""
-    profile = said["profile"]
-    return {**said, "profile": str(folder / profile)} if profile and profile.endswith(".toml") else said
+def placed(said: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Settings in which files are whole paths, and nothing else is one.
+
+    Args:
+        said: Settings.
+        folder: Where the one who says them is: beside the test for a marker, beside its own file for a fixture.
+    """
+    return {name: _PLACED[name](value, folder) if name in _PLACED else value for name, value in said.items()}
+
+
+def _placed_profile(said: Any, folder: Path) -> Any:
+    named = isinstance(said, str) and said.endswith(".toml")
+    return folder / said if named or isinstance(said, Path) else said
+
+
+def _placed_file(said: Any, folder: Path) -> Any:
+    return folder / said if isinstance(said, str | Path) else said
+
+
+def _placed_cassette(said: Any, folder: Path) -> Any:
+    named = isinstance(said, str) and (said.endswith(".jsonl") or "/" in said)
+    return folder / said if named or isinstance(said, Path) else said
+
+
+def _placed_seed(said: Any, folder: Path) -> Any:
+    if isinstance(said, Mapping):
+        return {_placed_archive(each, folder): recipe for each, recipe in said.items()}
+    if isinstance(said, Iterable) and not isinstance(said, str):
+        return [_placed_archive(each, folder) for each in said]
+    return _placed_archive(said, folder)
+
+
+def _placed_archive(said: Any, folder: Path) -> Any:
+    """A layout or an archive: a path, or the name of a shipped seed; what is neither stays a reference."""
+    if isinstance(said, Path):
+        return folder / said
+    if not isinstance(said, str) or not (
+        said.endswith((".tar", ".tar.gz", ".tgz")) or said[:1] in {".", "/"}
+    ):
+        return said
+    if not (folder / said).exists():
+        from ghcr_fixtures import names, path  # noqa: PLC0415 - few tests seed archives
+
+        if f"seeds/{said}" in names():
+            return path(f"seeds/{said}")
+    return folder / said
+
+
+_PLACED = {
+    "profile": _placed_profile,
+    "credentials": _placed_file,
+    "cassette": _placed_cassette,
+    "seed": _placed_seed,
+}
+"""Setting → how a file that it names is found."""
 
 
 def unknown(said: Iterable[str], known: Iterable[str]) -> str | None:

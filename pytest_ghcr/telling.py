@@ -117,6 +117,10 @@ class Page:
         self._stories: dict[str, Story] = {}
         self._started = time.time()
 
+    def begin(self, test: str) -> None:
+        """Forget what came of a test before: it is run again, and its last try counts."""
+        self._stories.pop(test, None)
+
     def add(self, text: str) -> None:
         """Take a story; a later one of the same test, as of a teardown that failed, replaces it."""
         story = Story.from_json(text)

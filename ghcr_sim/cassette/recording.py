@@ -6,6 +6,7 @@ Whoever fails in between leaves the old cassette as it was. Source: `reference/r
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -124,8 +125,12 @@ class Recording:
             raise
         self._part.close()
 
-    async def finish(self) -> Cassette | None:
+    async def finish(self, *, since: float = math.inf) -> Cassette | None:
         """Merge, rehearse and swap in. Who cancels it leaves a part, as `leave` does.
+
+        Args:
+            since: A time, in seconds since the epoch: a cassette that is there and was made after it is merged, too. An
+                older one is replaced.
 
         Returns:
             The cassette; None where another recorder is still at it, and will merge this part, too.
@@ -150,7 +155,9 @@ class Recording:
                 return load(self.target)
             others = left_by(each for each in done if each != self._part.path)
             try:
-                cassette = await join(self.target, done, self._taint, remedy=_remedy(others))
+                cassette = await join(
+                    self.target, [*self._made(since), *done], self._taint, remedy=_remedy(others)
+                )
             except Exception:
                 # Only what was recorded here is forgotten: what others have left may be good.
                 self._part.path.unlink(missing_ok=True)
@@ -159,6 +166,11 @@ class Recording:
             for part in done:
                 part.unlink(missing_ok=True)
             return cassette
+
+    def _made(self, since: float) -> list[Path]:
+        """The cassette, if it was made after a time."""
+        made = self.target.exists() and self.target.stat().st_mtime >= since
+        return [self.target] if made else []
 
     def _look_back(self) -> None:
         """Look through what was written once more: a secret may have been seen after a line or a body was.

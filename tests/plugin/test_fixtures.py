@@ -47,6 +47,42 @@ def test_each_test_has_a_fork_of_the_session(user) -> None:
     done.assert_outcomes(passed=4)
 
 
+def test_a_fork_is_what_the_session_is(user) -> None:
+    """The seed of `ghcr_config` is the session's: what became of it there is not planted over again; a marker's is."""
+    done = user(
+        """
+        import pytest
+
+        def digests(ghcr):
+            found = [ghcr.simulator.store.manifest("acme/app", each) for each in ("v1", "v2")]
+            return [each and each.digest for each in found]
+
+        def test_it(ghcr, ghcr_session):
+            assert digests(ghcr) == digests(ghcr_session)
+
+        @pytest.mark.ghcr(seed="acme/app:v2")
+        def test_a_marker(ghcr, ghcr_session):
+            assert digests(ghcr)[0] == digests(ghcr_session)[0]
+            assert digests(ghcr)[1]
+
+        def test_alone(ghcr):
+            assert digests(ghcr)[0]
+        """,
+        conftest="""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def ghcr_config():
+            return {"seed": "acme/app:v1"}
+
+        @pytest.fixture(scope="session", autouse=True)
+        def catalogue(ghcr_session):
+            ghcr_session.seed("acme/app:v1", layers=[{"a": "new"}])
+        """,
+    )
+    done.assert_outcomes(passed=3)
+
+
 def test_without_the_session_it_is_empty(user) -> None:
     """Who does not use it, by whatever fixture, gets an empty fake in every order of tests."""
     done = user(
@@ -405,6 +441,21 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
 
 
+def test_subtests_of_a_first_try(user, real, monkeypatch) -> None:
+    """With `new`, a subtest that fails by a miss counts no more than its test does: the second try passes."""
+    pytest.importorskip("_pytest.subtests", reason="pytest has no subtests yet")
+    source = RECORD.replace("(ghcr_cassette", "(subtests, ghcr_cassette").replace(
+        "        assert", "        with subtests.test(each): assert"
+    )
+    user(source, "--ghcr-record=once").assert_outcomes(passed=1)
+    monkeypatch.setenv("TAGS", "v1 v2")
+    for verbose in ("-q", "-v"):
+        done = user(source, "--ghcr-record=new", verbose)
+        done.assert_outcomes(passed=1)
+        assert done.ret == 0
+    user(source).assert_outcomes(passed=1)
+
+
 def test_each_test_has_a_cassette_of_its_own(user, real, pytester) -> None:
     """Tests of the same name in several classes, and parameters that no file can be named after."""
     source = """
@@ -454,3 +505,105 @@ def test_a_failing_test_records_nothing(user, real, pytester) -> None:
     done = user(RECORD + "    assert False\n", "--ghcr-record=all")
     done.assert_outcomes(failed=1)
     assert not list((pytester.path / "cassettes").rglob("*.jsonl*"))
+
+
+UNFINISHED = {
+    "interrupted": "    raise KeyboardInterrupt",
+    "exited": "    pytest.exit('enough')",
+    "skipped": "    pytest.skip('not today')",
+    "failed as expected": "    pytest.xfail('known')",
+    "a subtest failed": "    with subtests.test(): assert False",
+    "another fixture fails to end": "    request.getfixturevalue('broken')",
+    "a fixture of the module fails to end": "    request.getfixturevalue('broken_module')",
+}
+
+
+@pytest.mark.parametrize("end", UNFINISHED.values(), ids=UNFINISHED)
+def test_half_a_test_records_nothing(user, real, pytester, end) -> None:
+    """A good cassette stays as it was unless all of a test has passed, to the end of its last fixture."""
+    source = (
+        RECORD.replace("(ghcr_cassette", "(request, subtests, ghcr_cassette")
+        + """
+@pytest.fixture
+def broken():
+    yield
+    raise RuntimeError
+
+@pytest.fixture(scope="module")
+def broken_module():
+    yield
+    raise RuntimeError
+
+if not hasattr(pytest, "Subtests"):
+    @pytest.fixture
+    def subtests():
+        from types import SimpleNamespace
+        from contextlib import nullcontext
+        return SimpleNamespace(test=nullcontext)
+"""
+    )
+    user(source, "--ghcr-record=once").assert_outcomes(passed=1)
+    path = pytester.path / "cassettes/test_user/test_it.jsonl"
+    before = path.read_bytes()
+    real.seed("acme/app:v1", annotations={"a": "later"})
+    last = source.index("\n@pytest.fixture\ndef broken")
+    user(source[:last] + end + source[last:], "--ghcr-record=all", apart=True)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
+    user(source, "--ghcr-record=all").assert_outcomes(passed=1)
+    assert path.read_bytes() != before
+
+
+SHARED = """
+import os, pytest
+
+pytestmark = pytest.mark.ghcr(cassette="shared")
+TAGS = os.environ["TAGS"].split()
+
+@pytest.mark.parametrize("number", range(3))
+def test_it(ghcr_cassette, ghcr_client, number):
+    if TAGS[number] == "-":
+        return
+    assert ghcr_client.tag_digest(f"ghcr.io/acme/app:{TAGS[number]}")
+"""
+
+
+@pytest.mark.parametrize("how", ["once", "new", "all", "once -n2", "all -n2"])
+def test_tests_that_share_a_cassette(user, real, monkeypatch, pytester, how) -> None:
+    """What each of them asks is in it, whoever came last; what a run before has recorded is replaced."""
+    real.seed("acme/app:v3", visibility="public")
+    monkeypatch.setenv("TAGS", "v3 v3 v1")
+    user(SHARED, "--ghcr-record=all").assert_outcomes(passed=3)
+    path = pytester.path / "cassettes/shared.jsonl"
+    mode, *workers = how.split()
+    if mode == "once":
+        path.unlink()
+    monkeypatch.setenv("TAGS", "v2 v1 v2")
+    if workers:
+        pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+        done = pytester.runpytest_subprocess("-p", "no:cacheprovider", *workers, f"--ghcr-record={mode}")
+    else:
+        done = user(SHARED, "-p", "no:randomly", f"--ghcr-record={mode}", apart=True)
+    done.assert_outcomes(passed=3)
+    monkeypatch.setenv("GHCR_SIM_UPSTREAM", "http://127.0.0.1:9")
+    user(SHARED).assert_outcomes(passed=3)
+    if mode != "new":
+        assert "manifests/v3" not in path.read_text()
+        assert '"v3"' not in path.read_text()
+
+
+def test_a_shared_cassette_that_lacks_something(user, real, monkeypatch, pytester) -> None:
+    """With `new`, it is not replaced where a test before has replayed it: a line says what to do."""
+    monkeypatch.setenv("TAGS", "v1 v1 v1")
+    user(SHARED, "--ghcr-record=all").assert_outcomes(passed=3)
+    before = (pytester.path / "cassettes/shared.jsonl").read_bytes()
+    monkeypatch.setenv("TAGS", "v1 v2 v1")
+    done = user(SHARED, "-p", "no:randomly", "--ghcr-record=new")
+    done.assert_outcomes(passed=2, errors=1)
+    said = "*lacks something for *test_it*1* needs it as it is*--ghcr-record=all*"
+    done.stdout.fnmatch_lines([said])
+    pytest.importorskip("xdist", reason="pytest-xdist is not installed")
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2", "--ghcr-record=new")
+    done.assert_outcomes(passed=2, errors=1)
+    done.stdout.fnmatch_lines([said])
+    assert (pytester.path / "cassettes/shared.jsonl").read_bytes() == before

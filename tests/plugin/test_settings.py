@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib.resources import files
 
 import pytest
+from ghcr_fixtures import path
 
 PROFILE = """
 import pytest
@@ -228,6 +230,37 @@ def test_a_profile_of_ones_own(pytester, words, ini, file, marker) -> None:
     asserted = "def test_it(ghcr): assert ghcr.simulator.profile.name == 'mine'"
     test.write_text(f"import pytest\n\n{marker}\n{asserted}\n")
     pytester.runpytest("-p", "no:cacheprovider", *words).assert_outcomes(passed=1)
+
+
+def test_files_of_a_fixture(pytester) -> None:
+    """`ghcr_config` names files beside itself, whoever asks for them, and wherever that test is."""
+    profile = files("ghcr_sim.profiles").joinpath("oci.toml").read_text()
+    folder = pytester.mkdir("suite")
+    (folder / "my.toml").write_text(profile.replace('name = "oci"', 'name = "mine"'))
+    (folder / "who.toml").write_text('[[credential]]\nlogin = "ada"\ntoken = "ghp_ada"\n')
+    shutil.copy(path("seeds/hello.tar"), folder / "mine.tar")
+    (folder / "conftest.py").write_text(
+        "import pytest\n\n@pytest.fixture(scope='session')\ndef ghcr_config():\n"
+        "    return {'profile': 'my.toml', 'credentials': 'who.toml', 'seed': ['./mine.tar', 'acme/app:v1'], "
+        "'cassette': 'kept/one.jsonl'}\n"
+    )
+    for name in ("test_one.py", "below/test_two.py"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(
+            "from pathlib import Path\n"
+            "def test_it(ghcr): check(ghcr)\n"
+            "def test_a_fork(ghcr, ghcr_session): check(ghcr), check(ghcr_session)\n"
+            "def test_a_cassette(ghcr_cassette):\n"
+            f"    assert ghcr_cassette.path == Path({str(folder)!r}) / 'kept/one.jsonl'\n"
+            "def check(ghcr):\n"
+            "    assert (ghcr.simulator.profile.name, ghcr.token) == ('mine', '')\n"
+            "    assert ghcr.simulator.store.names() == ['acme/app', 'acme/hello']\n"
+        )
+    (folder / "kept").mkdir()
+    shutil.copytree(path("cassettes/list_tags.jsonl").parent / "pool", folder / "kept/pool")
+    shutil.copy(path("cassettes/list_tags.jsonl"), folder / "kept/one.jsonl")
+    words = ("-p", "no:cacheprovider", "-p", "no:randomly", "--import-mode=importlib")
+    pytester.runpytest(*words).assert_outcomes(passed=6)
 
 
 def test_a_wrong_setting(user) -> None:

@@ -101,6 +101,35 @@ def test_a_page_of_the_run(pytester, user, workers, how) -> None:
     assert page.count("<svg") == 1
 
 
+def test_a_test_that_is_run_again(user, pytester) -> None:
+    """Its last try stands on the page, as rerun plugins report it."""
+    done = user(
+        """
+        tries = []
+
+        def test_flaky(ghcr):
+            tries.append(ghcr.url)
+            assert len(tries) == 2
+        """,
+        "--ghcr-report=page.html",
+        conftest="""
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):
+            for outcome in ("rerun", None):
+                for report in runtestprotocol(item, nextitem=nextitem, log=False):
+                    if report.failed:
+                        report.outcome = outcome or report.outcome
+                    item.ihook.pytest_runtest_logreport(report=report)
+            return True
+        """,
+    )
+    assert done.ret == 0
+    page = (pytester.path / "page.html").read_text()
+    assert "1 passed" in page
+    assert "failed" not in page.partition("<body")[2]
+
+
 def test_a_page_that_cannot_be_written(user, pytester) -> None:
     """It is said before the first test, in a line."""
     (pytester.path / "file").touch()
