@@ -360,16 +360,18 @@ class Transport:
         began, status = self.clock.monotonic(), 0
         try:
             with translated(url):
-                response = await self._session.request(
-                    method,
-                    url,
-                    data=data,
-                    headers=headers,
-                    timeout=this.within,
-                    proxy=self._proxies.of(url),
-                    allow_redirects=False,
-                    middlewares=() if method in SAFE else (once,),
-                )
+                # Where a body may take any time, its head may not.
+                async with asyncio.timeout(self.config.timeout_secs if this.within.total is None else None):
+                    response = await self._session.request(
+                        method,
+                        url,
+                        data=data,
+                        headers=headers,
+                        timeout=this.within,
+                        proxy=self._proxies.of(url),
+                        allow_redirects=False,
+                        middlewares=() if method in SAFE else (once,),
+                    )
                 status = response.status
         except TransportError:
             if sent is not None and sent.failure is not None:
@@ -401,15 +403,17 @@ class Transport:
 
     async def _drop(self, response: aiohttp.ClientResponse) -> None:
         """Let go of an answer, and keep its connection where little is left to read."""
-        with contextlib.suppress(GhcrError):
-            await self._read(response, BODY_LIMIT)
+        with contextlib.suppress(GhcrError, TimeoutError):
+            async with asyncio.timeout(self.config.timeout_secs):
+                await self._read(response, BODY_LIMIT)
 
     async def _refusal(self, call: Call, response: aiohttp.ClientResponse) -> GhcrError:
         """The error that an answer stands for; a limit in it is remembered."""
         body = b""
         try:
             with contextlib.suppress(GhcrError), translated(response.url):
-                body = await beginning(response, BODY_LIMIT)
+                async with asyncio.timeout(self.config.timeout_secs):
+                    body = await beginning(response, BODY_LIMIT)
         finally:
             response.close()
         error = error_from_answer(

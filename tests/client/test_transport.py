@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -20,6 +21,7 @@ from ghcr_client.errors import (
     GhcrError,
     ProtocolError,
     RateLimited,
+    RegistryError,
     ServerError,
     TransportError,
 )
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 
 SECRET = "correct-horse-battery"
+BASIC = 'Basic realm="registry"'
 
 
 async def fine(request: web.Request) -> web.Response:
@@ -407,6 +410,59 @@ def test_the_longest_silence() -> None:
                 await response.read()
 
     told(halting, story, timeout_secs=0.5)
+
+
+async def dripping(request: web.Request) -> web.StreamResponse:
+    """An answer that never ends, and is never silent for long either."""
+    name = request.path.rpartition("/")[2]
+    response = web.StreamResponse(
+        status=int(name), headers={"Location": "/v2/a/b/manifests/404", "WWW-Authenticate": BASIC}
+    )
+    await response.prepare(request)
+    while True:
+        await response.write(b"x")
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("status", [401, 404, 307])
+def test_a_refusal_that_drips(status: int) -> None:
+    """What refuses or leads on, and drips its body, takes no longer than the setting, also where content may."""
+
+    async def story(here: Scripted, transport: Transport) -> None:
+        with pytest.raises(RegistryError) as caught:
+            async with asyncio.timeout(5), transport.open(call(here, f"/v2/a/b/manifests/{status}")):
+                raise AssertionError("it was refused")
+        assert caught.value.status == (404 if status == 307 else status)
+
+    told(dripping, story, timeout_secs=0.2, max_retries=0)
+
+
+def test_a_head_that_drips() -> None:
+    """An answer whose head comes byte by byte is given up in time, also where its body may take any."""
+    ended = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not reader.at_eof():
+            writer.write(b"x")
+            with contextlib.suppress(TimeoutError, OSError):
+                await asyncio.wait_for(reader.read(1), 0.02)
+        writer.close()
+        ended.set()
+
+    async def main() -> None:
+        server = await asyncio.start_server(drip, "127.0.0.1", 0)
+        async with server:
+            host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            here = Scripted(url=f"http://{host}", host=host)
+            async with asyncio.timeout(5), transport_to(here, timeout_secs=0.2, max_retries=0) as transport:
+                with pytest.raises(TransportError, match="no answer in time"):
+                    async with transport.open(call(here)):
+                        raise AssertionError("there was no answer")
+            await ended.wait()
+
+    asyncio.run(main())
 
 
 def test_nobody_there() -> None:
