@@ -81,7 +81,8 @@ DOWNLOAD_AGAIN = (
 """What to do about content from a registry that is not what its digest says."""
 
 OTHER_CONTENT = (
-    "It changed, or never was what the digest says: look where it comes from; give the right digest or none"
+    "It changed, or never was what the digest says. If it comes from a registry, try again; else look where it is "
+    "made, and give the right digest or none"
 )
 """What to do about content that was to be sent and is not what its digest says."""
 

@@ -161,12 +161,12 @@ class DownloadOperations(Base):
 
     async def _stream(self, ref: ImageRef, digest: Digest, size: int, start: int) -> AsyncIterator[bytes]:
         """The pieces of a blob from an offset, resumed where they break off; who takes them verifies them."""
-        at, tries = start, 0
+        at, tries, ranged = start, 0, True
         while at < size:
             before = at
             try:
                 async with (
-                    self._transport.open(_call(ref, digest, at)) as response,
+                    self._transport.open(_call(ref, digest, at if ranged else 0)) as response,
                     closing(rest_of(response, digest, at)) as pieces,
                 ):
                     async for piece in pieces:
@@ -183,8 +183,10 @@ class DownloadOperations(Base):
                     raise TransportError(f"{digest} broke off after {at} of {size} bytes")  # noqa: TRY301
             except (RegistryError, TransportError) as error:
                 tries = 1 if at - before >= _GOOD_PROGRESS else tries + 1
-                if tries > self.config.max_retries or not is_temporary(error):
+                refused = ranged and at > 0 and isinstance(error, RegistryError) and error.status == _BEYOND
+                if tries > self.config.max_retries or not (refused or is_temporary(error)):
                     raise
+                ranged = ranged and not refused
                 await self._pause(tries, error)
 
 

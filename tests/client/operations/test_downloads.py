@@ -18,6 +18,7 @@ from ghcr_client.auth import Anonymous
 from ghcr_client.client import GhcrClient
 from ghcr_client.digests import Digest
 from ghcr_client.errors import BlobUnknown, DigestMismatch, ProtocolError, TransportError
+from ghcr_client.hashing import checked
 from ghcr_client.models import Descriptor
 from ghcr_client.operations.remote import Remote
 
@@ -304,11 +305,18 @@ def test_all_of_it_comes_again(tmp_path: Path, data: bytes) -> None:
     assert (progress[-1].state, progress[-1].done) == ("done", len(data))
 
 
-def test_a_stream_begins_again() -> None:
-    """A copy of what breaks off goes on where the server ignores the range, and passes over what it has."""
+@pytest.mark.parametrize(
+    "refusals",
+    [
+        pytest.param([], id="it ignores the range"),
+        pytest.param([answer(b"", status="416 Range Not Satisfiable")], id="it refuses the range"),
+    ],
+)
+def test_a_stream_begins_again(refusals: list[bytes]) -> None:
+    """A copy of what breaks off goes on where the server gives no part, and passes over what it has."""
 
     async def main() -> bytes:
-        answers = answer(WORDS[:10], length=len(WORDS)), answer(WORDS)
+        answers = answer(WORDS[:10], length=len(WORDS)), *refusals, answer(WORDS)
         async with (
             answering(*answers) as host,
             GhcrClient(registry=f"http://{host}", credentials=Anonymous(), clock=QuickClock()) as client,
@@ -318,6 +326,24 @@ def test_a_stream_begins_again() -> None:
             return b"".join([piece async for piece in source.read()])
 
     assert asyncio.run(main()) == WORDS
+
+
+def test_a_stream_with_a_wrong_end() -> None:
+    """What was put together from two answers, and is not the blob, is an error that says to try again."""
+
+    async def main() -> None:
+        rest = answer(b"!" * 28, **PART, more=f"Content-Range: bytes 10-37/{len(WORDS)}\r\n")
+        async with (
+            answering(answer(WORDS[:10], length=len(WORDS)), rest) as host,
+            GhcrClient(registry=f"http://{host}", credentials=Anonymous(), clock=QuickClock()) as client,
+        ):
+            blob = Descriptor(media_type="x/y", digest=Digest.of(WORDS), size=len(WORDS))
+            source = Remote(client._stream, client._pull, client.ref("acme/app")).source(blob)
+            with pytest.raises(DigestMismatch, match="from a registry, try again"):
+                async for _ in checked(source, blob.digest, blob.size):
+                    pass
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
