@@ -41,6 +41,7 @@ from ghcr_client.wire import (
     agent,
     beginning,
     below,
+    coding_of,
     let_go_on_failure,
     once,
     said_by,
@@ -178,6 +179,11 @@ class Transport:
                 await held.enter_async_context(self._gates.through(call.registry, sends=sends))
             response = await self._respond(call, Try(self._timeout(call), held))
             body = await self._read(response, call.limit)
+            if body and call.method == "GET" and (coding := coding_of(response)):
+                raise ProtocolError(
+                    f"{call.operation}: {response.url.host} answered with Content-Encoding {coding}, which was "
+                    "not asked for: look for a proxy on the way that changes answers"
+                )
             return Answer(response.status, response.headers, body, response.url)
 
     def sending(self, registry: str) -> contextlib.AbstractAsyncContextManager[None]:
@@ -419,7 +425,7 @@ class Transport:
         error = error_from_answer(
             response.status,
             response.headers,
-            said_by(body, response),
+            b"" if coding_of(response) else said_by(body, response),
             operation=call.operation,
             url=str(response.url),
             from_storage=not same_origin(response.url, self.base(call.registry)),

@@ -35,6 +35,7 @@ __all__ = [
     "agent",
     "beginning",
     "below",
+    "coding_of",
     "let_go_on_failure",
     "once",
     "said_by",
@@ -45,6 +46,7 @@ __all__ = [
 _KEEPALIVE_SECS = 60
 _GOODBYE_SECS = 0.02
 _GOODBYE_TRIES = 100
+_CODINGS = frozenset({"br", "compress", "deflate", "gzip", "x-gzip", "zstd"})
 
 
 class Sockets:
@@ -164,6 +166,12 @@ def below(home: URL, target: str) -> URL:
 def said_by(said: bytes, response: aiohttp.ClientResponse) -> bytes:
     """What an answer says, without the credentials that its request had."""
     return unechoed(said, response.request_info.headers.get("Authorization", ""))
+
+
+def coding_of(response: aiohttp.ClientResponse) -> str:
+    """The coding that an answer says its body has, uninvited, or "": storages write other words there, too."""
+    said = response.headers.get("Content-Encoding", "").lower()
+    return next((each for each in map(str.strip, said.split(",")) if each in _CODINGS), "")
 
 
 async def beginning(response: aiohttp.ClientResponse, most: int) -> bytes:

@@ -18,6 +18,7 @@ from ghcr_client.calls import Answer, Body
 from ghcr_client.errors import (
     BlobUnknown,
     ConfigError,
+    Denied,
     GhcrError,
     ProtocolError,
     RateLimited,
@@ -142,7 +143,7 @@ def test_header_fields() -> None:
     """It says who it is, takes nothing encoded, keeps no cookie, and sends no credentials that it has not."""
 
     async def cookies(request: web.Request) -> web.Response:
-        answer = web.Response(body=b"\x1f\x8b not gzip", headers={"Content-Encoding": "gzip"})
+        answer = web.Response(body=b"ok")
         answer.set_cookie("sid", SECRET)
         return answer
 
@@ -156,7 +157,37 @@ def test_header_fields() -> None:
             assert asked.authorization is None
         return answers
 
-    assert [each.body for each in told(cookies, story)] == [b"\x1f\x8b not gzip"] * 2
+    assert [each.body for each in told(cookies, story)] == [b"ok"] * 2
+
+
+def test_a_coding_that_nobody_asked_for() -> None:
+    """Nothing is decoded: content comes as it is, a document is an error that names the coding, no refusal shows it."""
+
+    async def coded(request: web.Request) -> web.Response:
+        status = 403 if request.path.endswith("no") else 200
+        return web.Response(status=status, body=b"\x1f\x8b bytes", headers={"Content-Encoding": "gzip"})
+
+    async def story(here: Scripted, transport: Transport) -> bytes:
+        with pytest.raises(ProtocolError, match="Content-Encoding gzip, which was not asked for"):
+            await transport.ask(call(here))
+        with pytest.raises(Denied) as caught:
+            await transport.ask(call(here, "/v2/a/b/manifests/no"))
+        assert "bytes" not in str(caught.value)
+        assert (await transport.ask(call(here, method="PUT", body=b"x"))).status == 200  # it was written
+        async with transport.open(call(here)) as response:
+            return await response.read()
+
+    assert told(coded, story) == b"\x1f\x8b bytes"
+
+
+@pytest.mark.parametrize("word", ["UTF-8", "aws-chunked", "identity"])
+def test_labels_that_are_no_coding(word: str) -> None:
+    """What storages write by mistake where a coding's name belongs changes nothing."""
+
+    async def labelled(request: web.Request) -> web.Response:
+        return web.Response(body=b"ok", headers={"Content-Encoding": word})
+
+    assert told(labelled, lambda here, transport: transport.ask(call(here))).body == b"ok"
 
 
 def test_warnings_are_told_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -25,7 +25,7 @@ from ghcr_client.memory import keep_freed_memory
 from ghcr_client.progress import Progress
 from ghcr_client.ranges import ChunkRange
 from ghcr_client.retries import is_temporary
-from ghcr_client.wire import translated
+from ghcr_client.wire import coding_of, translated
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -135,6 +135,7 @@ class Receiving:
         self._progress = progress
         self._hasher = Hasher(digest.algorithm)
         self._resumed = False
+        self._advice = DOWNLOAD_AGAIN
         self._tell("started")
 
     @property
@@ -172,6 +173,12 @@ class Receiving:
             if self.done:
                 self.rewind()
             total = response.content_length
+        # Only said where the bytes are wrong: some storages label a blob that is gzip itself.
+        if coding := coding_of(response):
+            self._advice = (
+                f"It came with Content-Encoding {coding}, which was not asked for: look for a proxy on the way "
+                "that changes answers"
+            )
         if total is not None:
             self._check_size(total)
             self._size = total
@@ -255,7 +262,7 @@ class Receiving:
             raise TransportError(f"{self.digest} broke off after {self.done} of {self._size} bytes")
         actual = self._hasher.digest
         if actual != self.digest:
-            raise DigestMismatch(self.digest, actual, what=f"blob {self.digest}", advice=DOWNLOAD_AGAIN)
+            raise DigestMismatch(self.digest, actual, what=f"blob {self.digest}", advice=self._advice)
         self._size = self.done
         self._tell("done")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import itertools
 import os
@@ -373,6 +374,15 @@ def test_lies(tmp_path: Path, answers: list[bytes], error: type[Exception]) -> N
         downloaded(tmp_path / "b", Digest.of(WORDS), Progresses(), first, *others)
     assert not list(tmp_path.iterdir())
     nothing_unclosed()
+
+
+def test_a_blob_with_a_coding(tmp_path: Path) -> None:
+    """A blob that somebody coded on the way is an error that says so; a label alone does no harm."""
+    label = "Content-Encoding: gzip\r\n"
+    digest = Digest.of(WORDS)
+    assert downloaded(tmp_path / "b", digest, Progresses(), answer(WORDS, more=label)) == len(WORDS)
+    with pytest.raises(DigestMismatch, match="Content-Encoding gzip, which was not asked for"):
+        downloaded(tmp_path / "b", digest, Progresses(), answer(gzip.compress(WORDS), more=label))
 
 
 def test_one_get(registry: Peer, repository: str, data: bytes) -> None:
