@@ -182,6 +182,9 @@ class DockerConfigCredentials:
 
 
 def _failure(name: str, code: int, output: bytes) -> ConfigError:
-    """The error of a helper that failed. What it said is shown, unless it may be an answer."""
+    """The error of a helper that failed. By docker's protocol, it prints its reason where an answer would be.
+
+    The reason is shown, as docker shows it; what may be an answer after all is not.
+    """
     said = "" if b"{" in output else shown(output.decode("utf-8", "replace"), 200)
     return ConfigError(f"{name} failed with exit code {code}" + (f": {said}" if said else ""))

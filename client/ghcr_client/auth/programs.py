@@ -1,7 +1,8 @@
 """How a program that knows credentials is run and remembered.
 
-It gets its own process group, a time and a size; whatever happens, it is ended and reaped. What it prints is a secret
-and is never shown. Source: `reference/registry-clients.md` section 1.2, row "helper cache and failure back-off".
+It gets its own process group, a time and a size; whatever happens, it is ended and reaped. What it prints may be a
+secret, and no error of this module shows it; who knows the program knows what a message is. Source:
+`reference/registry-clients.md` section 1.2, row "helper cache and failure back-off".
 """
 
 from __future__ import annotations
