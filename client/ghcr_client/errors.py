@@ -84,7 +84,7 @@ OTHER_CONTENT = (
     "It changed, or never was what the digest says. If it comes from a registry, try again; else look where it is "
     "made, and give the right digest or none"
 )
-"""What to do about content that was to be sent and is not what its digest says."""
+"""What to do about content that was to be sent or packed and is not what its digest says."""
 
 _TEMPORARY = frozenset({408, 429, 499, *range(500, 600)})
 

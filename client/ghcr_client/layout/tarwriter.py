@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ghcr_client.closing import closing
 from ghcr_client.digests import Digest
-from ghcr_client.errors import DigestMismatch, LayoutError
+from ghcr_client.errors import OTHER_CONTENT, DigestMismatch, LayoutError
 from ghcr_client.layout.pending import PendingFile
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TarWriter:
             raise LayoutError(f"{name}: {digest} should have {size} bytes, and {came} came")
         actual = Digest(f"{digest.algorithm}:{hasher.hexdigest()}")
         if actual != digest:
-            raise DigestMismatch(digest, actual, what=name)
+            raise DigestMismatch(digest, actual, what=name, advice=OTHER_CONTENT)
         await asyncio.to_thread(self._file.write, _padding(size))
 
     async def add_bytes(self, name: str, data: bytes) -> None:
