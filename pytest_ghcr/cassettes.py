@@ -49,6 +49,8 @@ TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 _REPLAYED: pytest.StashKey[dict[Path, str]] = pytest.StashKey()
 """Cassette → the first test of the session that has replayed it, and missed nothing."""
 
+_UNASKED = "does the test reach the registry by ghcr_cassette.url, or by ghcr_client?"
+
 _AGAIN = "to record again: pytest --ghcr-record=new"
 
 
@@ -210,7 +212,7 @@ def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
 def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCassette]:
     origin = os.environ.get(UPSTREAM, "https://ghcr.io")
     where = target if keep else test.folder() / "live.jsonl"
-    recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ))
+    recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ), unasked=_UNASKED)
     upstream = Upstream()
     BACKGROUND.acquire()
     try:

@@ -441,6 +441,15 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
 
 
+def test_a_test_that_asks_nothing_of_its_cassette(user, real) -> None:
+    """It records nothing, which is an error: a line says by what the registry is reached in a test."""
+    done = user("def test_it(ghcr_cassette): pass", "--ghcr-record=once")
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(
+        ["*nothing was recorded; does the test reach the registry by ghcr_cassette.url*"]
+    )
+
+
 def test_subtests_of_a_first_try(user, real, monkeypatch) -> None:
     """With `new`, a subtest that fails by a miss counts no more than its test does: the second try passes."""
     pytest.importorskip("_pytest.subtests", reason="pytest has no subtests yet")
