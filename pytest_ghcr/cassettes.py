@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GhcrCassette", "cassette_path", "keep", "played"]
 
+REAL = "https://ghcr.io"
+"""What is recorded."""
+
 UPSTREAM = "GHCR_SIM_UPSTREAM"
-"""The variable that names another registry to record than https://ghcr.io."""
+"""The variable that names another registry to record; not with a takeover."""
 
 TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 """The variable whose token is used where the real service answers."""
@@ -210,8 +213,14 @@ def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
 
 @contextlib.contextmanager
 def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCassette]:
-    origin = os.environ.get(UPSTREAM, "https://ghcr.io")
+    origin = os.environ.get(UPSTREAM, REAL)
     where = target if keep else test.folder() / "live.jsonl"
+    if test.settings.takeover and origin.rstrip("/") != REAL:
+        raise CassetteError(
+            f"with a takeover, {REAL} itself answers, and {UPSTREAM} names another registry",
+            path=target,
+            remedy="leave out one of them",
+        )
     recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ), unasked=_UNASKED)
     upstream = Upstream()
     BACKGROUND.acquire()

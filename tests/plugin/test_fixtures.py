@@ -450,6 +450,19 @@ def test_a_test_that_asks_nothing_of_its_cassette(user, real) -> None:
     )
 
 
+@pytest.mark.parametrize("how", ["--ghcr-record=once", "--ghcr-live"])
+def test_another_registry_with_a_takeover(user, real, how) -> None:
+    """It cannot have ghcr.io's name, which was answered with 403: one line says so, and nothing is sent."""
+    done = user(f"import pytest\npytestmark = pytest.mark.ghcr(takeover=True)\n{RECORD}", how)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(
+        [
+            "*with a takeover, https://ghcr.io itself answers, and GHCR_SIM_UPSTREAM names another registry; leave out*"
+        ]
+    )
+    assert real.requests() == []
+
+
 def test_subtests_of_a_first_try(user, real, monkeypatch) -> None:
     """With `new`, a subtest that fails by a miss counts no more than its test does: the second try passes."""
     pytest.importorskip("_pytest.subtests", reason="pytest has no subtests yet")
