@@ -39,8 +39,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GhcrCassette", "cassette_path", "keep", "played"]
 
+REAL = "https://ghcr.io"
+"""What is recorded."""
+
 UPSTREAM = "GHCR_SIM_UPSTREAM"
-"""The variable that names another registry to record than https://ghcr.io."""
+"""The variable that names another registry to record; not with a takeover."""
 
 TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 """The variable whose token is used where the real service answers."""
@@ -48,6 +51,8 @@ TOKEN = "GHCR_TOKEN"  # noqa: S105 - a name
 
 _REPLAYED: pytest.StashKey[dict[Path, str]] = pytest.StashKey()
 """Cassette → the first test of the session that has replayed it, and missed nothing."""
+
+_UNASKED = "does the test reach the registry by ghcr_cassette.url, or by ghcr_client?"
 
 _AGAIN = "to record again: pytest --ghcr-record=new"
 
@@ -208,9 +213,15 @@ def _replayed(test: PerTest, target: Path) -> Iterator[GhcrCassette]:
 
 @contextlib.contextmanager
 def _recorded(test: PerTest, target: Path, *, keep: bool) -> Iterator[GhcrCassette]:
-    origin = os.environ.get(UPSTREAM, "https://ghcr.io")
+    origin = os.environ.get(UPSTREAM, REAL)
     where = target if keep else test.folder() / "live.jsonl"
-    recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ))
+    if test.settings.takeover and origin.rstrip("/") != REAL:
+        raise CassetteError(
+            f"with a takeover, {REAL} itself answers, and {UPSTREAM} names another registry",
+            path=target,
+            remedy="leave out one of them",
+        )
+    recording = Recording(where, origin, clock=Clock(), secrets=secrets_of(os.environ), unasked=_UNASKED)
     upstream = Upstream()
     BACKGROUND.acquire()
     try:

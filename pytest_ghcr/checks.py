@@ -48,6 +48,10 @@ class _Wanted(NamedTuple):
 
 def _wanted(image: GhcrImage | Seeded | str) -> _Wanted:
     """Which image is meant. The registry in a reference does not matter: the fake is all of them."""
+    if not isinstance(image, GhcrImage | Seeded | str):
+        raise TypeError(
+            f"an image is of the type {type(image).__name__}: give 'acme/app:v1', or an image of ghcr_image"
+        )
     text = str(image)
     if isinstance(image, Seeded):
         text = f"{image.repository}:{image.tags[0]}" if image.tags else image.ref
@@ -73,6 +77,7 @@ def assert_image_equal(
     Raises:
         AssertionError: They differ, or one is not there; with a diff of what differs.
         ValueError: It is a reference, and no fake is known; or it is none.
+        TypeError: It is nothing that could be one.
     """
     __tracebackhide__ = True
     known = ghcr or next((each.ghcr for each in (one, other) if isinstance(each, GhcrImage)), None)
@@ -115,6 +120,7 @@ def assert_pulled(ghcr: Ghcr, image: GhcrImage | Seeded | str, times: int | None
     Raises:
         AssertionError: It was not; with the nearest requests.
         ValueError: It is no reference.
+        TypeError: It is nothing that could be one.
     """
     __tracebackhide__ = True
     wanted = _wanted(image)
@@ -155,6 +161,7 @@ def assert_pushed(ghcr: Ghcr, image: GhcrImage | Seeded | str, digest: str | Non
     Raises:
         AssertionError: It was not, or it is another image by now; with the nearest requests.
         ValueError: It is no reference.
+        TypeError: It is nothing that could be one.
     """
     __tracebackhide__ = True
     wanted = _wanted(image)

@@ -113,10 +113,14 @@ class ImageFactory:
 
         Raises:
             SeedError: The image cannot be made.
-            ValueError: `sbom` names no format that is known.
+            ValueError: `sbom` names no format that is known, or `predicate_type` comes without `attest`.
             TypeError: `sign` is no key, `attest` no predicate, or a predicate holds what JSON cannot.
         """
         _check_signing(sign, attest)
+        if predicate_type is not None and attest is False:
+            raise ValueError(
+                "predicate_type is of no predicate: give attest=True, or a predicate as a dict, with it"
+            )
         kind = self._kind(sbom)
         seeded = self._ghcr.seed(reference, visibility=visibility, platforms=platforms, **recipe)
         where = (seeded.repository, seeded.digest)

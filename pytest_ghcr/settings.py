@@ -138,8 +138,9 @@ def _ill(said: Mapping[str, Any]) -> str | None:
     """What is wrong with values that would be taken for something else."""
     if not isinstance(said.get("takeover", False), bool):
         return "takeover is True or False"
-    if not isinstance(said.get("cassette", ""), str | Path | None):
-        return f"cassette is a name or a path, and not {said['cassette']!r}"
+    cassette = said.get("cassette")
+    if not isinstance(cassette, str | Path | None) or cassette == "":
+        return f"cassette is a name or a path, and not {cassette!r}"
     return None
 
 

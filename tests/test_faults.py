@@ -53,6 +53,17 @@ NEVER = {
     "in no repository": (("token.get",), {"status": 503, "repository": APP}, "belongs to no repository"),
     "on a shard": (("storage.get",), {"status": 503, "repository": APP}, "belongs to no repository"),
     "in no name": (("blob.get",), {"status": 503, "repository": "Acme/App"}, "is not a repository's name"),
+    "in a registry": (
+        ("blob.get",),
+        {"status": 503, "repository": f"ghcr.io/{APP}"},
+        f"names the registry ghcr.io, and a repository has none: give {APP!r}",
+    ),
+    "in a registry on a port": (
+        ("blob.get",),
+        {"status": 503, "repository": f"127.0.0.1:5000/{APP}"},
+        f"names the registry 127.0.0.1:5000, and a repository has none: give {APP!r}",
+    ),
+    "in a number": (("blob.get",), {"status": 503, "repository": 5}, "5 is not a repository's name"),
 }
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
     from ghcr_sim.cassette.files import Cassette
 
-__all__ = ["Left", "join", "left_by", "merge_parts", "nothing_recorded", "told_of"]
+__all__ = ["UNASKED", "Left", "join", "left_by", "merge_parts", "nothing_recorded", "told_of"]
+
+UNASKED = "does the command reach the registry by this door?"
+"""What to look at where a command was recorded, and nothing came."""
 
 _SHOWN = 3
 
@@ -76,11 +79,13 @@ async def join(target: Path, parts: Sequence[Path], taint: Taint, *, remedy: str
 
     Raises:
         SecretFound: A line holds a secret; the old cassette is as it was.
-        CassetteError: Nothing was recorded, or it does not replay; the same.
+        CassetteError: Nothing was recorded, or nothing that can be replayed, or it does not replay; the same.
     """
     header, exchanges = merged(parts)
     if not exchanges:
-        raise nothing_recorded(target)
+        raise (
+            _left_out(target) if any(each.exchanges for each in left_by(parts)) else nothing_recorded(target)
+        )
     for each in exchanges:
         check(each, target, taint)
     new = target.with_name(f".{target.name}.rehearsal")
@@ -101,10 +106,22 @@ async def join(target: Path, parts: Sequence[Path], taint: Taint, *, remedy: str
     return load(target)
 
 
-def nothing_recorded(target: Path) -> CassetteError:
-    """What is wrong where no exchange came."""
+def nothing_recorded(target: Path, *, remedy: str = UNASKED) -> CassetteError:
+    """What is wrong where no exchange came.
+
+    Args:
+        target: The cassette.
+        remedy: What to look at.
+    """
+    return CassetteError("nothing was recorded", path=target, remedy=remedy)
+
+
+def _left_out(target: Path) -> CassetteError:
+    """What is wrong where exchanges came, and none of them can be replayed."""
     return CassetteError(
-        "nothing was recorded", path=target, remedy="does the command reach the registry by this door?"
+        "all that was recorded is of uploads that were opened elsewhere",
+        path=target,
+        remedy="record their beginning, too",
     )
 
 

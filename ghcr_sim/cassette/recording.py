@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from ghcr_sim.cassette.errors import CassetteError
 from ghcr_sim.cassette.files import load
-from ghcr_sim.cassette.merge import Left, join, left_by, nothing_recorded, told_of
+from ghcr_sim.cassette.merge import UNASKED, Left, join, left_by, nothing_recorded, told_of
 from ghcr_sim.cassette.model import SCHEMA, Header
 from ghcr_sim.cassette.parts import Part, merging, parts_of
 from ghcr_sim.cassette.pool import Pool
@@ -43,6 +43,7 @@ class Recording:
         upstream: The real registry's origin, such as `https://ghcr.io`.
         clock: The time, for the header.
         secrets: More secrets to look for, by name: those of environment variables, say.
+        unasked: What to look at where nothing came.
 
     Attributes:
         target: The cassette's file.
@@ -53,9 +54,16 @@ class Recording:
     """
 
     def __init__(
-        self, target: Path, upstream: str, *, clock: Clock, secrets: Iterable[tuple[str, str]] = ()
+        self,
+        target: Path,
+        upstream: str,
+        *,
+        clock: Clock,
+        secrets: Iterable[tuple[str, str]] = (),
+        unasked: str = UNASKED,
     ) -> None:
         self.target = target
+        self._unasked = unasked
         _check_origin(upstream)
         now = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         header = Header(
@@ -145,7 +153,7 @@ class Recording:
             [],
         ):
             self._part.discard()
-            raise nothing_recorded(self.target)
+            raise nothing_recorded(self.target, remedy=self._unasked)
         with merging(self.target):
             done, alive = parts_of(self.target)
             if alive:

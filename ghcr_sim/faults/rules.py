@@ -103,6 +103,13 @@ def _check_repository_of(operation: str, repository: str) -> None:
         raise FaultError(
             f"{operation} belongs to no repository, so it never fails in one: leave repository out"
         )
+    if not isinstance(repository, str):
+        raise FaultError(f"{repository!r} is not a repository's name: give a text, such as 'acme/app'")
+    registry, slash, name = repository.partition("/")
+    if slash and set(".:") & set(registry) and is_repository(name):
+        raise FaultError(
+            f"{repository!r} names the registry {registry}, and a repository has none: give {name!r}"
+        )
     if not is_repository(repository):
         raise FaultError(f"{repository!r} is not a repository's name, so nothing ever happens in it")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ghcr_sim.errors import SeedError
@@ -120,16 +120,17 @@ _ALONE = {
 
 
 def _refuse_misfits(**given: Any) -> None:
-    """Refuse options that exclude each other, and a text where a list is meant."""
+    """Refuse options that exclude each other, and one thing where a list is meant."""
     for option, (others, why) in _ALONE.items():
         clash = [other for other in others if given[option] and given[other]]
         if clash:
             raise SeedError(f"{option} and {clash[0]} do not go together ({why}): leave one out")
     for name in ("platforms", "layers", "tags"):
-        if isinstance(given[name], str | bytes | Mapping):
-            raise SeedError(
-                f"{name} is one {type(given[name]).__name__}: give a list, as {name}=[{given[name]!r}]"
-            )
+        value = given[name]
+        if value is not None and (
+            isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable)
+        ):
+            raise SeedError(f"{name} is one {type(value).__name__}: give a list, as {name}=[{value!r}]")
     artifact_type = given["artifact_type"]
     if artifact_type is not None and "/" not in artifact_type:
         raise SeedError(

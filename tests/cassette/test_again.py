@@ -19,6 +19,7 @@ from cassette.making import (
     recording,
 )
 
+from ghcr_sim.cassette import CassetteError
 from ghcr_sim.cassette.addresses import ReverseDoor
 from ghcr_sim.cassette.order import ordered
 from ghcr_sim.cassette.replay import MISS, Replay
@@ -212,6 +213,22 @@ def test_an_upload_that_was_opened_elsewhere_is_left_out(tmp_path, caplog) -> No
     found = asyncio.run(play())
     assert [each.operation for each in found.exchanges] == ["token.get", "upload.post", "upload.put"]
     assert caplog.text.count("its upload was not opened in this recording") == 2
+
+
+def test_only_uploads_that_were_opened_elsewhere(tmp_path) -> None:
+    """Where nothing else was recorded there is no cassette: the error says why, and what to do."""
+
+    async def play():
+        made = recording(tmp_path / "a.jsonl")
+        client = Client(made.recorder(Stub([answer(202)]), ReverseDoor(UPSTREAM)), "")
+        assert (await client.ask("PATCH", f"{UPLOADS}1", b"x")).status == 202
+        await made.finish()
+
+    with pytest.raises(
+        CassetteError, match=r"a\.jsonl: all .* were opened elsewhere; record their beginning"
+    ):
+        asyncio.run(play())
+    assert [each.name for each in tmp_path.iterdir() if not each.name.endswith(".lock")] == []
 
 
 def test_a_chunk_that_only_this_registry_takes(tmp_path) -> None:

@@ -205,6 +205,15 @@ def test_what_cannot_be_compared(ghcr, ghcr_image):
         assert_image_equal(image, "Acme/App")
 
 
+@pytest.mark.parametrize("check", [assert_pulled, assert_pushed], ids=lambda check: check.__name__)
+def test_what_is_no_image(ghcr, check):
+    """A number is no repository of that name: the error says what to give."""
+    with pytest.raises(
+        TypeError, match=r"^an image is of the type int: give 'acme/app:v1', or an image of ghcr_image"
+    ):
+        check(ghcr, 5)
+
+
 # -- pulled, pushed
 
 

@@ -441,6 +441,28 @@ def test_modes_of_recording(user, real, monkeypatch, pytester) -> None:
     assert [each.name for each in path.parent.iterdir() if each.name.endswith((".part", ".alive"))] == []
 
 
+def test_a_test_that_asks_nothing_of_its_cassette(user, real) -> None:
+    """It records nothing, which is an error: a line says by what the registry is reached in a test."""
+    done = user("def test_it(ghcr_cassette): pass", "--ghcr-record=once")
+    done.assert_outcomes(passed=1, errors=1)
+    done.stdout.fnmatch_lines(
+        ["*nothing was recorded; does the test reach the registry by ghcr_cassette.url*"]
+    )
+
+
+@pytest.mark.parametrize("how", ["--ghcr-record=once", "--ghcr-live"])
+def test_another_registry_with_a_takeover(user, real, how) -> None:
+    """It cannot have ghcr.io's name, which was answered with 403: one line says so, and nothing is sent."""
+    done = user(f"import pytest\npytestmark = pytest.mark.ghcr(takeover=True)\n{RECORD}", how)
+    done.assert_outcomes(errors=1)
+    done.stdout.fnmatch_lines(
+        [
+            "*with a takeover, https://ghcr.io itself answers, and GHCR_SIM_UPSTREAM names another registry; leave out*"
+        ]
+    )
+    assert real.requests() == []
+
+
 def test_subtests_of_a_first_try(user, real, monkeypatch) -> None:
     """With `new`, a subtest that fails by a miss counts no more than its test does: the second try passes."""
     pytest.importorskip("_pytest.subtests", reason="pytest has no subtests yet")

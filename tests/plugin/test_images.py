@@ -127,6 +127,15 @@ def test_what_signs_nothing_is_refused(ghcr, ghcr_image, words, why):
     assert ghcr.simulator.store.names() == []
 
 
+def test_a_type_of_no_predicate_is_refused(ghcr, ghcr_image):
+    """Without an attestation it would say nothing, unseen: the error says what to add, and nothing was put."""
+    with pytest.raises(
+        ValueError, match=r"^predicate_type is of no predicate: give attest=True, or a predicate"
+    ):
+        ghcr_image("acme/app:v1", predicate_type="https://example.com/tested/v1")
+    assert ghcr.simulator.store.names() == []
+
+
 def test_what_cannot_be_seeded_is_refused(ghcr_image):
     """The errors are those of `ghcr.seed`."""
     with pytest.raises(SeedError, match="give owner/name:tag"):

@@ -149,6 +149,10 @@ WRONG = {
         "@pytest.mark.ghcr(cassette=7)",
         "*cassette is a name or a path, and not 7*",
     ),
+    "a cassette without a name": (
+        "@pytest.mark.ghcr(cassette='')",
+        "*cassette is a name or a path, and not ''*",
+    ),
     "a recipe with an unknown ingredient": (
         "@pytest.mark.ghcr(seed={'a/b:v1': {'platformz': []}})",
         "*recipe of 'a/b:v1' has no 'platformz' (did you mean 'platforms'?)*",

@@ -29,6 +29,8 @@ def store() -> Store:
         ({"platforms": "linux/amd64"}, r"give a list, as platforms=\['linux/amd64'\]"),
         ({"layers": b"x"}, r"give a list, as layers=\[b'x'\]"),
         ({"layers": {"a": b"x"}}, r"layers is one dict: give a list"),
+        ({"layers": 5}, r"layers is one int: give a list, as layers=\[5\]"),
+        ({"layers": Path("a")}, r"layers is one \w*Path: give a list"),
         ({"tags": "v2"}, "give a list, as tags="),
         ({"tags": ["-"]}, "invalid tag"),
         ({"layers": ["x"]}, r"layers\[0\] is str"),
