@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import ExitStack, suppress
@@ -158,7 +159,12 @@ class _Log:
 
 
 def _say(line: str) -> None:
-    # Clients are served on, whether anybody reads this or not.
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    """Clients are served on, whether anybody reads this or not."""
+    if sys.stderr is None:
+        return
+    try:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is a command
+    except OSError:
+        # What is left in the buffer would fail again at the end, and be the exit code.
+        with suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stderr.fileno())
